@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct skep: the kernel as one object. Every command of bpf(2) is a function on it; the
+ * hooks, the tools and the embedding API sit on top of the functions declared here.
+ */
+#ifndef SKEP_KERNEL_KERNEL_H
+#define SKEP_KERNEL_KERNEL_H
+
+#include <pthread.h>
+#include <skep/skep.h>
+
+#include "btf/btf.h"
+#include "maps/map.h"
+#include "model/model.h"
+#include "verifier/verifier.h"
+#include "vm/prog.h"
+
+enum object_kind { OBJECT_MAP, OBJECT_PROG, OBJECT_LINK, OBJECT_BTF, OBJECT_KINDS };
+
+/*
+ * What all objects share. References: one while any fd of it is open (found by flock, see
+ * fd.c), one for each object that uses it, one for each pin, one for a command in flight.
+ */
+struct object {
+	enum object_kind kind;
+	u32 id;
+	u32 refs;
+	struct skep *skep;
+	int own_fd;   /* the kernel's reopened handle, through which the last close is found */
+	u64 dev, ino; /* identity of the handle */
+	bool has_fd;  /* a reference is held for open fds */
+	void (*destroy)(struct object *object);
+};
+
+struct map_object {
+	struct object base;
+	struct map *map;
+	struct btf_object *btf;
+	u32 btf_vmlinux_value_type_id;
+};
+
+struct prog_object {
+	struct object base;
+	struct prog prog;
+	char name[BPF_OBJ_NAME_LEN];
+	u8 tag[BPF_TAG_SIZE];
+	u64 load_time;
+	u32 uid;
+	bool gpl;
+	struct bpf_insn *orig; /* as loaded */
+	u32 orig_cnt;
+	struct map_object **maps;
+	u32 n_maps;
+	struct btf_object *btf;
+	struct verify_stats verify_stats;
+	/* func_info, line_info as loaded: for info structs */
+	void *func_info, *line_info;
+	u32 func_info_rec_size, func_info_cnt, line_info_rec_size, line_info_cnt;
+	u32 attach_btf_id;
+	struct ctx_layout *ctx; /* embedders' own, else NULL */
+};
+
+struct btf_object {
+	struct object base;
+	struct btf *btf;
+	char name[BPF_OBJ_NAME_LEN];
+	bool kernel_btf;
+};
+
+struct link_object;
+
+/* What a hook does for a link: all called with the link referenced. */
+struct link_ops {
+	int (*update)(struct link_object *link, struct prog_object *prog);
+	int (*detach)(struct link_object *link);
+	void (*fill_info)(const struct link_object *link, struct bpf_link_info *info);
+};
+
+struct link_object {
+	struct object base;
+	u32 type; /* enum bpf_link_type */
+	u32 attach_type;
+	struct prog_object *prog;
+	const struct link_ops *ops;
+	u64 cookie;
+	void *hook; /* the hook's own */
+};
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct map: this process's view of a map. What other processes may share is the store
+ * (shared memory, position independent, links are indices); this struct holds only
+ * process-local things. Each family is one file with one struct map_ops.
+ */
+#ifndef SKEP_MAPS_MAP_H
+#define SKEP_MAPS_MAP_H
+
+#include <linux/bpf.h>
+
+#include "base/atomic.h"
+#include "os/os.h"
+#include "vm/run.h"
+
+struct btf;
+struct map;
+
+/* What is known of a map without looking inside: all that the verifier needs. */
+struct map_facts {
+	u32 type; /* enum bpf_map_type */
+	u32 key_size, value_size, max_entries;
+	u32 flags; /* BPF_F_* of MAP_CREATE */
+	u64 extra; /* map_extra */
+	char name[BPF_OBJ_NAME_LEN];
+	struct btf *btf; /* not owned here; NULL without */
+	u32 btf_key_type_id, btf_value_type_id;
+	s32 spin_lock_off, timer_off; /* in the value; -1 without */
+	const struct map_facts *inner; /* map-in-map: the template */
+	bool frozen;		       /* by MAP_FREEZE */
+	/* For frozen read-only-for-programs arrays: the sealed contents, for constant folding. */
+	const u8 *const_values;
+	u64 const_size;
+};
+
+/* Shareable per-CPU value layout: cpu-th copy is at value + cpu * align_up(value_size, 8). */
+
+struct map_create_params {
+	struct map_facts facts;
+	u32 cpus; /* presented possible CPUs */
+	bool no_storage; /* verifying only */
+};
+
+struct map_ops {
+	const char *name; /* as bpftool prints it: "percpu_hash" */
+	/* Checks facts as Linux's map_alloc_check does: 0 or the same -errno. */
+	int (*check)(const struct map_facts *facts);
+	int (*create)(struct map *map, const struct map_create_params *params);
+	void (*destroy)(struct map *map);
+
+	/* The program's side (helpers). rc is the running program's; keys and values are
+	 * ordinary pointers. lookup returns the value (this CPU's for per-CPU maps) or NULL. */
+	void *(*lookup)(struct map *map, const void *key, struct run_ctx *rc);
+	int (*update)(struct map *map, const void *key, const void *value, u64 flags,
+		      struct run_ctx *rc);
+	int (*erase)(struct map *map, const void *key, struct run_ctx *rc);
+	int (*push)(struct map *map, const void *value, u64 flags);
+	int (*pop)(struct map *map, void *value);
+	int (*peek)(struct map *map, void *value);
+	/* for_each_map_elem: calls rc->call(rc, func, map, key, value, arg, 0) until it returns 1. */
+	s64 (*for_each)(struct map *map, u64 func, u64 arg, u64 flags, struct run_ctx *rc);
+
+	/* bpf(2)'s side. For per-CPU maps value is all copies, each align_up(value_size, 8).
+	 * The caller holds an epoch slot. */
+	int (*sys_lookup)(struct map *map, const void *key, void *value, u64 flags);
+	int (*sys_update)(struct map *map, const void *key, const void *value, u64 flags);
+	int (*sys_erase)(struct map *map, const void *key);
+	int (*sys_lookup_erase)(struct map *map, const void *key, void *value, u64 flags);
+	/* key NULL or not found: the first key. -ENOENT after the last. */
+	int (*sys_next)(struct map *map, const void *key, void *next);
+
+	/* Single-value array (.rodata, .bss): address of byte offset, for ldimm64. NULL if outside. */
+	u8 *(*value_addr)(struct map *map, u32 offset);
+	u64 (*memory)(const struct map *map); /* bytes: fdinfo's memlock, map mem_usage */
+	/* mmap of the map's fd: which store bytes show. Without: -ENOTSUPP. */
+	int (*mmap_region)(struct map *map, u64 *size);
+};
+
+struct map {
+	const struct map_ops *ops;
+	struct map_facts facts;
+	struct os_shm store;	/* control words and elements */
+	struct os_shm visible;	/* what mmap of the handle shows (mmapable array, ringbuf); its fd is the
+				   handle's inode; fd -1 for other types */
+	u32 cpus;
+	u32 handle; /* kernel's table index: what world_ops.notify gets */
+	struct epoch *epoch;
+	/* Array family, for inlined lookups: value i is at values + (u64)i * stride. */
+	u8 *values;
+	u32 stride;
+	u32 index_mask;
+	void *impl; /* process-local state of the family */
+};
+
+/* The ops of a type, or NULL when Skep does not have it. */
+const struct map_ops *map_ops_of(u32 type);
+/* Creates: checks, allocates. *out is freed by map_free. */
+int map_new(const struct map_create_params *params, struct epoch *epoch, struct map **out);
+void map_free(struct map *map);
+
+/* Bytes of a value as bpf(2) copies it: value_size, or all CPUs' copies. */
+u64 map_sys_value_size(const struct map *map);
+
+/* ringbuf, as the helpers use it. Records: 8-byte header then data (Linux's layout). */
+void *ringbuf_reserve(struct map *map, u64 size, u64 flags, struct run_ctx *rc);
+void ringbuf_submit(void *record, u64 flags, struct run_ctx *rc);
+void ringbuf_discard(void *record, u64 flags, struct run_ctx *rc);
+s64 ringbuf_output(struct map *map, const void *data, u64 size, u64 flags, struct run_ctx *rc);
+u64 ringbuf_query(struct map *map, u64 what);
+
+#endif

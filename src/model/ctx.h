@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contexts as they are at run time. A program addresses its context by the UAPI layout
+ * (struct __sk_buff, struct xdp_md); where that holds pointers in 32-bit fields, the
+ * run-time struct is the UAPI struct with the real pointers behind it, and the tables in
+ * ctx.c map field to field. Tracepoint, raw tracepoint and kprobe contexts are passed as
+ * the program sees them.
+ */
+#ifndef SKEP_MODEL_CTX_H
+#define SKEP_MODEL_CTX_H
+
+#include <linux/bpf.h>
+
+#include "base/types.h"
+
+struct xdp_run_ctx {
+	struct xdp_md md; /* data, data_end, data_meta here are unused */
+	u8 *data;
+	u8 *data_end;
+	u8 *data_meta;
+	u8 *hard_start; /* adjust_head may go back to here */
+	u8 *hard_end;	/* adjust_tail may go up to here */
+};
+
+struct skb_run_ctx {
+	struct __sk_buff skb;
+	u8 *data; /* what programs see; for LD_ABS also the start of the packet */
+	u8 *data_end;
+	u8 *data_meta;
+	void *sk;
+	void *flow_keys;
+	u8 *hard_start;
+	u8 *hard_end;
+};
+
+/* SEC("syscall"): the caller's buffer, as the program sees it. */
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct kernel_model: the kernel a program is verified against. There is one for Skep
+ * itself; others may be made from a Linux BTF for verifying only. It holds the BTF, the
+ * program types with their contexts and helpers, and the language limits. Nobody tests a
+ * kernel version: what differs between kernels is data here.
+ */
+#ifndef SKEP_MODEL_MODEL_H
+#define SKEP_MODEL_MODEL_H
+
+#include <linux/bpf.h>
+
+#include "model/types.h"
+
+struct btf;
+struct run_ctx;
+struct map_facts;
+struct kernel_model;
+
+/*
+ * A helper as the engines call it: five BPF arguments, then the run. What it returns
+ * becomes r0.
+ */
+typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc);
+
+struct helper_proto {
+	u32 id; /* enum bpf_func_id; embedders' own start at HELPER_FIRST_CUSTOM */
+	const char *name; /* without "bpf_" */
+	helper_fn fn;	  /* NULL when HELPER_ABSENT */
+	u32 flags;	  /* enum helper_flag */
+	u32 ret;	  /* enum ret_type */
+	u32 arg[5];	  /* enum arg_type */
+	u32 arg_size[5];  /* with ARG_MEM_FIXED_SIZE */
+	const char *arg_btf[5];	  /* type name of an ARG_PTR_TO_BTF_ID */
+	const char *ret_btf_name; /* of a RET_PTR_TO_BTF_ID */
+	u32 ret_size;
+	s64 ret_min, ret_max;
+};
+
+#define HELPER_FIRST_CUSTOM 0x10000
+
+/*
+ * One field of a context. Programs see [offset, offset + size); at run time the value is
+ * at run_offset with run_size bytes in the struct that hooks pass (model/ctx.h), so the
+ * verifier's fixup turns a field access into one plain load or store.
+ */
+struct ctx_field {
+	const char *name;
+	u16 offset, size;
+	u16 run_offset, run_size;
+	u8 kind;   /* enum field_kind */
+	u8 access; /* enum field_access */
+	u32 mem_size;	      /* FIELD_MEM */
+	const char *btf_name; /* FIELD_BTF_ID */
+};
+
+struct ctx_layout {
+	const char *name; /* C type of the context, as programs write it: "xdp_md" */
+	u32 size;	  /* bytes a program may address */
+	const struct ctx_field *fields; /* sorted by offset; NULL: plain bytes */
+	u32 n_fields;
+	/* Without fields: readable as plain scalars of 1, 2, 4, 8 aligned bytes, up to size;
+	 * bytes below writable_size may be written. */
+	u32 writable_size;
+};
+
+struct prog_type_model {
+	u32 type;	  /* enum bpf_prog_type */
+	const char *name; /* as bpftool prints it: "sched_cls" */
+	const struct ctx_layout *ctx; /* NULL: the program gets no context it may read */
+	/* May a program of this type and attach type call that helper? */
+	const struct helper_proto *(*helper)(const struct kernel_model *model, u32 attach_type,
+					     u32 helper_id);
+	bool packet;		/* has direct packet access */
+	bool packet_write;	/* and may write it */
+	bool legacy_packet;	/* LD_ABS and LD_IND */
+	bool checks_return;	/* r0 at exit must lie in ret_min..ret_max */
+	bool can_attach;	/* Skep has a hook for it (STATUS.md says so) */
+	s64 ret_min, ret_max;
+};
+
+struct kernel_model {
+	const char *name;
+	struct btf *btf;
+	const struct prog_type_model *const *prog_types; /* by enum bpf_prog_type; NULL entries: unknown */
+	u32 n_prog_types;
+	const struct helper_proto *const *helpers; /* by id; NULL entries: no such helper */
+	u32 n_helpers;
+	/* Embedders' own: helper ids from HELPER_FIRST_CUSTOM. */
+	const struct helper_proto *const *custom_helpers;
+	u32 n_custom_helpers;
+	/* limits */
+	u32 max_insns;		 /* of a program: 1,000,000 privileged */
+	u32 max_insns_processed; /* complexity limit: 1,000,000 */
+};
+
+/* NULL when the kernel has no such program type or helper. */
+const struct prog_type_model *model_prog_type(const struct kernel_model *model, u32 type);
+const struct helper_proto *model_helper(const struct kernel_model *model, u32 id);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct prog: a program that can run. Engines (interpreter, JIT) each turn an image into
+ * an entry point; callers see only prog_run.
+ */
+#ifndef SKEP_VM_PROG_H
+#define SKEP_VM_PROG_H
+
+#include "base/atomic.h"
+#include "model/image.h"
+#include "os/os.h"
+#include "vm/run.h"
+
+struct prog {
+	/* Runs the program. Fixed for the life of the prog. */
+	u64 (*entry)(void *ctx, struct prog *prog, struct run_ctx *rc);
+	void *tail_entry; /* JIT: where a tail call lands */
+	struct image *image;
+	void *decoded; /* interpreter's own */
+	struct os_code code;
+	u32 code_len; /* bytes of native code: jited_prog_len */
+	bool jited;
+	u32 type; /* enum bpf_prog_type */
+	u32 attach_type;
+	u32 table_index; /* in run_ctx.progs, for prog arrays; 0: not there */
+	/* statistics, updated relaxed by whoever runs the program */
+	bool stats;
+	u64 run_cnt;
+	u64 run_time_ns;
+	u64 misses;
+};
+
+/* Both take over nothing: image must outlive prog. 0 or -errno (-ENOTSUPP: no JIT here). */
+int interp_prepare(struct prog *prog);
+int jit_prepare(struct prog *prog);
+void interp_release(struct prog *prog);
+void jit_release(struct prog *prog);
+
+static inline u64 prog_run(struct prog *prog, void *ctx, struct run_ctx *rc)
+{
+	rc->prog = prog;
+	rc->ctx = ctx;
+	return prog->entry(ctx, prog, rc);
+}
+
+/* Ends the current run at once from inside a helper, as an exhausted budget does. */
+_Noreturn void run_abort(struct run_ctx *rc, enum run_status status);
+
+#endif

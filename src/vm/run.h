@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct run_ctx: how a running program and its helpers reach the world. There are no
+ * globals and no thread-local storage in the core: whatever a helper needs hangs here.
+ * Whoever runs a program fills one in (run_begin), and it lives for that one run.
+ *
+ * Generated code knows the offsets of the first members (static asserts in jit/).
+ */
+#ifndef SKEP_VM_RUN_H
+#define SKEP_VM_RUN_H
+
+#include "base/epoch.h"
+#include "base/types.h"
+
+struct prog;
+struct run_ctx;
+
+/* The task a program runs for: whose pid, uid, comm the helpers report. */
+struct task_info {
+	u32 pid;  /* thread id, as Linux's current->pid */
+	u32 tgid; /* process id */
+	u32 uid, gid;
+	char comm[16];
+	u64 task_addr; /* kernel-range address of its presented task_struct, or 0 */
+};
+
+/* What differs between a library run, a traced process and a test. Entries may be NULL. */
+struct world_ops {
+	/* 0 or -EFAULT. src and dst are addresses in the current task's user memory. */
+	int (*read_user)(struct run_ctx *rc, void *dst, u64 src, u32 size);
+	int (*write_user)(struct run_ctx *rc, u64 dst, const void *src, u32 size);
+	/* Reads presented kernel memory (design: one arena at kernel-range addresses). */
+	int (*read_kernel)(struct run_ctx *rc, void *dst, u64 src, u32 size);
+	/* One line of trace_printk, without its newline. */
+	void (*trace)(struct run_ctx *rc, const char *line, u32 len);
+	/* A map became readable and its consumer asked to be woken. */
+	void (*notify)(struct run_ctx *rc, u32 map_handle);
+	/* Fills rc->task on first use, for hooks where finding it costs. */
+	void (*load_task)(struct run_ctx *rc);
+};
+
+enum run_status {
+	RUN_OK = 0,
+	RUN_BUDGET,    /* ran out of budget */
+	RUN_CANCELLED,
+};
+
+#define RUN_MAX_HELD 8 /* ringbuf records and the like, held by a run with a budget */
+
+struct held {
+	void *what;
+	void (*drop)(void *what, struct run_ctx *rc);
+};
+
+struct run_ctx {
+	/* -- known to generated code -- */
+	s64 budget;	 /* back edges and calls left; < 0 ends the run */
+	void *unwind_sp; /* engine's own: where to continue when the run ends early */
+	u32 tail_calls;	 /* performed so far in this run */
+	u32 cpu;	 /* claimed slot: smp_processor_id */
+	/* calls a function of the running program; set by the engine that is running */
+	u64 (*call)(struct run_ctx *rc, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
+	struct prog *prog; /* that is running (changes with a tail call) */
+	u8 *arena;	   /* base of the presented kernel objects */
+	u64 arena_mask;
+	/* -- helpers only -- */
+	const struct world_ops *world;
+	void *world_data;
+	const struct task_info *task;
+	void *ctx; /* as passed to the program */
+	struct epoch *epoch;
+	struct prog **progs; /* per-process table that prog arrays index */
+	u64 cookie;	     /* bpf_get_attach_cookie */
+	u64 func_ip;	     /* bpf_get_func_ip */
+	u32 status;	     /* enum run_status */
+	u32 n_held;
+	struct held held[RUN_MAX_HELD];
+	u64 random;	     /* state of prandom_u32 for this run */
+	void *engine;	     /* engine's own */
+};
+
+#endif
