@@ -38,6 +38,8 @@ struct helper_proto {
 };
 
 #define HELPER_FIRST_CUSTOM 0x10000
+/* The program type of SEC("skep/NAME"): its context is an embedder's, given with the request. */
+#define PROG_TYPE_CUSTOM 0x10000
 
 /*
  * One field of a context. Programs see [offset, offset + size); at run time the value is
@@ -62,6 +64,9 @@ struct ctx_layout {
 	/* Without fields: readable as plain scalars of 1, 2, 4, 8 aligned bytes, up to size;
 	 * bytes below writable_size may be written. */
 	u32 writable_size;
+	/* Embedders': what the program returns must lie in ret_min..ret_max. */
+	bool checks_return;
+	s64 ret_min, ret_max;
 };
 
 struct prog_type_model {
@@ -89,12 +94,16 @@ struct kernel_model {
 	/* Embedders' own: helper ids from HELPER_FIRST_CUSTOM. */
 	const struct helper_proto *const *custom_helpers;
 	u32 n_custom_helpers;
+	const struct prog_type_model *custom_type; /* of PROG_TYPE_CUSTOM; NULL: not here */
 	/* limits */
 	u32 max_insns;		 /* of a program: 1,000,000 privileged */
 	u32 max_insns_processed; /* complexity limit: 1,000,000 */
 };
 
-/* NULL when the kernel has no such program type or helper. */
+/*
+ * NULL when the kernel has no such program type or helper. PROG_TYPE_CUSTOM gives custom_type,
+ * ids from HELPER_FIRST_CUSTOM the custom_helpers.
+ */
 const struct prog_type_model *model_prog_type(const struct kernel_model *model, u32 type);
 const struct helper_proto *model_helper(const struct kernel_model *model, u32 id);
 
