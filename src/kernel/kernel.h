@@ -15,7 +15,14 @@
 #include "verifier/verifier.h"
 #include "vm/prog.h"
 
-enum object_kind { OBJECT_MAP, OBJECT_PROG, OBJECT_LINK, OBJECT_BTF, OBJECT_KINDS };
+enum object_kind {
+	OBJECT_MAP,
+	OBJECT_PROG,
+	OBJECT_LINK,
+	OBJECT_BTF,
+	OBJECT_EVENT, /* what perf_event_open gives: no id, no info (attach.h) */
+	OBJECT_KINDS,
+};
 
 /*
  * What all objects share. References: one while any fd of it is open (found by flock, see
@@ -84,6 +91,26 @@ struct link_object {
 	const struct link_ops *ops;
 	u64 cookie;
 	void *hook; /* the hook's own */
+	bool attached; /* ops->detach is still to be called */
 };
+
+/* Another reference; for an object the caller already holds one of, or found under a lock. */
+void object_get(struct object *object);
+/* Gives one back; the last one destroys the object, and may so destroy others. */
+void object_put(struct object *object);
+
+/*
+ * The object behind a file descriptor, referenced for the caller, or NULL with *err: -EBADF
+ * (not open), -EINVAL (open, but no such object of this kernel).
+ */
+struct prog_object *prog_from_fd(struct skep *skep, int fd, int *err);
+struct map_object *map_from_fd(struct skep *skep, int fd, int *err);
+struct link_object *link_from_fd(struct skep *skep, int fd, int *err);
+struct btf_object *btf_from_fd(struct skep *skep, int fd, int *err);
+
+/* What programs are verified against; embedders' helpers are added to it. */
+struct kernel_model *skep_model(struct skep *skep);
+/* Presented possible CPUs. */
+u32 skep_cpus(const struct skep *skep);
 
 #endif
