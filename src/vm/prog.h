@@ -43,7 +43,26 @@ static inline u64 prog_run(struct prog *prog, void *ctx, struct run_ctx *rc)
 	return prog->entry(ctx, prog, rc);
 }
 
-/* Ends the current run at once from inside a helper, as an exhausted budget does. */
+/*
+ * What all engines agree on:
+ *
+ * With IMAGE_BUDGET, rc->budget goes down by one at each taken jump to the same or an
+ * earlier instruction (may_goto included), at each call of a subprogram before it is
+ * entered, and at each callback in rc->call. When it becomes negative the run ends there.
+ *
+ * A tail call replaces the frame of the function that makes it, no more, as in Linux: from
+ * a subprogram, the target's result goes to that subprogram's caller. rc->prog and rc->call
+ * are those of the caller's program again once a call that may have tail called returns.
+ */
+
+/* Ends the current run at once from inside a helper, as an exhausted budget does. The first
+ * status other than RUN_OK stays. */
 _Noreturn void run_abort(struct run_ctx *rc, enum run_status status);
+
+/*
+ * The program a tail call continues with, or NULL: the call fails and the program goes on.
+ * Counts the call and makes the target rc->prog. A target must be jited as its caller is.
+ */
+struct prog *run_tail_target(struct run_ctx *rc, const struct map *map, u32 index);
 
 #endif

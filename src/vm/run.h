@@ -54,8 +54,10 @@ struct held {
 
 struct run_ctx {
 	/* -- known to generated code -- */
-	s64 budget;	 /* back edges and calls left; < 0 ends the run */
+	s64 budget;	 /* back edges and calls left; < 0 ends the run (prog.h: what is counted) */
 	void *unwind_sp; /* engine's own: where to continue when the run ends early */
+	/* ends the run: its entry returns 0. Set together with unwind_sp; only run_abort calls it */
+	void (*unwind)(struct run_ctx *rc);
 	u32 tail_calls;	 /* performed so far in this run */
 	u32 cpu;	 /* claimed slot: smp_processor_id */
 	/* calls a function of the running program; set by the engine that is running */
