@@ -41,6 +41,19 @@ struct helper_proto {
 /* The program type of SEC("skep/NAME"): its context is an embedder's, given with the request. */
 #define PROG_TYPE_CUSTOM 0x10000
 
+/* "A program of this type may call that helper": one entry of a helper set. */
+struct helper_grant {
+	u16 id;
+	u8 needs;	  /* enum privilege */
+	u8 variant;	  /* enum helper_variant: which prototype; 0: the helper's own */
+	u64 attach_types; /* bit per enum bpf_attach_type; 0: all */
+};
+
+struct helper_set {
+	const struct helper_grant *grants;
+	u32 n_grants;
+};
+
 /*
  * One field of a context. Programs see [offset, offset + size); at run time the value is
  * at run_offset with run_size bytes in the struct that hooks pass (model/ctx.h), so the
@@ -73,9 +86,7 @@ struct prog_type_model {
 	u32 type;	  /* enum bpf_prog_type */
 	const char *name; /* as bpftool prints it: "sched_cls" */
 	const struct ctx_layout *ctx; /* NULL: the program gets no context it may read */
-	/* May a program of this type and attach type call that helper? */
-	const struct helper_proto *(*helper)(const struct kernel_model *model, u32 attach_type,
-					     u32 helper_id);
+	const struct helper_set *const *helper_sets; /* NULL-terminated: ask model_prog_helper */
 	bool packet;		/* has direct packet access */
 	bool packet_write;	/* and may write it */
 	bool legacy_packet;	/* LD_ABS and LD_IND */
@@ -91,6 +102,7 @@ struct kernel_model {
 	u32 n_prog_types;
 	const struct helper_proto *const *helpers; /* by id; NULL entries: no such helper */
 	u32 n_helpers;
+	const struct helper_proto *const *helper_variants; /* by helper_grant.variant */
 	/* Embedders' own: helper ids from HELPER_FIRST_CUSTOM. */
 	const struct helper_proto *const *custom_helpers;
 	u32 n_custom_helpers;
@@ -106,5 +118,19 @@ struct kernel_model {
  */
 const struct prog_type_model *model_prog_type(const struct kernel_model *model, u32 type);
 const struct helper_proto *model_helper(const struct kernel_model *model, u32 id);
+/*
+ * The prototype by which a program of this type and attach type, loaded with that
+ * privilege, may call the helper; NULL: "program of this type cannot use helper".
+ * HELPER_ABSENT is the caller's to check. Custom helpers are open to every type.
+ */
+const struct helper_proto *model_prog_helper(const struct kernel_model *model,
+					     const struct prog_type_model *type, u32 attach_type,
+					     enum privilege privilege, u32 id);
+
+/* Skep's own kernel. Free with model_skep_free; 0 or -ENOMEM. */
+int model_skep_new(struct kernel_model **out);
+void model_skep_free(struct kernel_model *model);
+/* Raw BTF of the kernel that Skep presents: os_free(*data). */
+int model_skep_btf(void **data, u32 *size);
 
 #endif

@@ -27,8 +27,6 @@ enum arg_type {
 	ARG_PTR_TO_FUNC,	     /* a callback: PTR_TO_FUNC */
 	ARG_PTR_TO_STACK,	     /* pointer into the stack (callback context) */
 	ARG_PTR_TO_CONST_STR,	     /* zero-terminated string in a read-only map */
-	ARG_PTR_TO_LONG,	     /* 8 writable bytes */
-	ARG_PTR_TO_INT,		     /* 4 writable bytes */
 	ARG_PTR_TO_SPIN_LOCK,
 	ARG_PTR_TO_TIMER,
 	ARG_PTR_TO_KPTR,
@@ -47,7 +45,7 @@ enum arg_type {
 	ARG_MEM_WRITE = 1 << 11,   /* the helper writes it; read-only memory is refused */
 	ARG_RELEASES = 1 << 12,	   /* takes the reference in this argument away */
 	ARG_MEM_FIXED_SIZE = 1 << 13, /* size comes from arg_size[] of the prototype */
-	ARG_MEM_ALIGNED = 1 << 14,
+	ARG_MEM_ALIGNED = 1 << 14,    /* and the address is a multiple of that size */
 	/* dynptr flavours */
 	ARG_DYNPTR_LOCAL = 1 << 15,
 	ARG_DYNPTR_RINGBUF = 1 << 16,
@@ -85,6 +83,8 @@ enum helper_flag {
 	HELPER_TAIL_CALL = 1 << 5,
 	HELPER_ABSENT = 1 << 6, /* known to the verifier, nothing behind it in Skep: refused at load,
 				   with a message that says so */
+	HELPER_PACKET_ACCESS = 1 << 7,	/* memory arguments may point into the packet */
+	HELPER_RET_SIZE_BOUND = 1 << 8, /* R0 lies in -4095..the size argument's maximum */
 };
 
 /* What a load of a context field yields. */
@@ -106,6 +106,13 @@ enum field_access {
 	FIELD_NARROW = 1 << 2, /* may be read in smaller pieces */
 	FIELD_NULLABLE = 1 << 3,
 	FIELD_MEM_WRITE = 1 << 4, /* FIELD_MEM: the program may write there */
+};
+
+/* What the loader of a program may do, each including the ones before it. */
+enum privilege {
+	PRIVILEGE_NONE,	   /* unprivileged_bpf: socket_filter and cgroup_skb only */
+	PRIVILEGE_BPF,	   /* CAP_BPF */
+	PRIVILEGE_PERFMON, /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 };
 
 #endif
