@@ -29,6 +29,7 @@ struct run_params {
 	const struct task_info *task; /* NULL: world->load_task finds it when a helper asks */
 	u64 cookie;
 	u64 func_ip;
+	void *user_data; /* what embedders' helpers find in run_ctx.user_data */
 	u64 budget; /* back edges and calls; 0: the kernel's default (skep_opts.budget) */
 };
 

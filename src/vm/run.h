@@ -74,6 +74,7 @@ struct run_ctx {
 	struct prog **progs; /* per-process table that prog arrays index */
 	u64 cookie;	     /* bpf_get_attach_cookie */
 	u64 func_ip;	     /* bpf_get_func_ip */
+	void *user_data;     /* embedders' own */
 	u32 status;	     /* enum run_status */
 	u32 n_held;
 	struct held held[RUN_MAX_HELD];
