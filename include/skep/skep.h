@@ -19,10 +19,9 @@
  * Threads: any function may be called from any thread at any time, except that freeing
  * something must not race with its use. Programs run concurrently.
  *
- * fork: the child has a copy of the kernel: programs run there too, maps are shared
- * with the parent (their memory is), and what either loads afterwards only it sees. A child
- * made while another thread was inside a skep_ function other than running programs must not
- * call any but running programs (as with malloc and locks elsewhere), or exec.
+ * fork: a kernel belongs to the process that made it. In a forked child its functions fail with
+ * EPERM, programs do not run (hooks return 0), and the parent notices nothing; exec, _exit
+ * and a new kernel of the child's own are fine there.
  */
 #ifndef SKEP_H
 #define SKEP_H
@@ -31,6 +30,7 @@
 #include <stdint.h>
 
 #include <skep/bpf.h>
+#include <skep/prog.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -129,8 +129,8 @@ struct skep_run;
 typedef uint64_t (*skep_helper_fn)(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5,
 				   struct skep_run *run);
 
-/* Programs call helper n as:  static long (*name)(...) = (void *)SKEP_HELPER(n);  */
-#define SKEP_HELPER(n) (0x10000 + (n))
+/* Programs call helper n as:  static long (*name)(...) = (void *)SKEP_HELPER(n);
+ * (skep/prog.h has the macro for them). */
 #define SKEP_MAX_HELPERS 1024
 
 struct skep_helper {
