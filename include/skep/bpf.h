@@ -14,6 +14,13 @@
 extern "C" {
 #endif
 
+/* Marks what a shared libskep exports. */
+#if defined(__GNUC__)
+#define SKEP_API __attribute__((visibility("default")))
+#else
+#define SKEP_API
+#endif
+
 struct skep;
 
 /*
@@ -23,7 +30,7 @@ struct skep;
  * returns are real ones of this process (memfds): close, dup, SCM_RIGHTS and mmap work on
  * them. Any number of threads may call it at once.
  */
-int skep_bpf(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size);
+SKEP_API int skep_bpf(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size);
 
 #ifdef __cplusplus
 }

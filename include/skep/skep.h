@@ -46,72 +46,73 @@ struct skep_hook;
 #define SKEP_NO_JIT 1u /* run everything in the interpreter */
 
 struct skep_opts {
-	size_t size;	 /* sizeof(struct skep_opts): later versions may add members */
-	uint32_t cpus;	 /* CPUs that programs and per-CPU maps see; 0: twice the machine's */
-	uint32_t flags;	 /* SKEP_NO_JIT */
+	size_t size;     /* sizeof(struct skep_opts): later versions may add members */
+	uint32_t cpus;   /* CPUs that programs and per-CPU maps see; 0: twice the machine's */
+	uint32_t flags;  /* SKEP_NO_JIT */
 	uint64_t budget; /* loop iterations and calls that one run may make; 0: no bound, and
 			    runs cannot be cancelled */
 };
 
 /* A new kernel, or NULL with errno. opts may be NULL. */
-struct skep *skep_new(const struct skep_opts *opts);
+SKEP_API struct skep *skep_new(const struct skep_opts *opts);
 /* Frees it with all it holds. No program of it may be running. fds handed out stay open files,
  * and mean nothing any more. NULL is fine. */
-void skep_free(struct skep *skep);
+SKEP_API void skep_free(struct skep *skep);
 
 /* The message of the last failed call of this thread; "" when there was none. Valid until the
  * thread's next call. */
-const char *skep_error(void);
+SKEP_API const char *skep_error(void);
 
 /* ---- what the embedding program adds: do it before loading programs that use it ---- */
 
 /* How a field of a context may be used. */
-#define SKEP_READ 1u	 /* the program reads it */
-#define SKEP_WRITE 2u	 /* the program writes it; not for pointers */
-#define SKEP_NULLABLE 4u /* pointer: may be NULL, the program must check */
+#define SKEP_READ      1u /* the program reads it */
+#define SKEP_WRITE     2u /* the program writes it; not for pointers */
+#define SKEP_NULLABLE  4u /* pointer: may be NULL, the program must check */
 #define SKEP_MEM_WRITE 8u /* pointer: the memory behind it may be written */
 
 struct skep_field {
 	const char *name;
 	uint32_t offset; /* in the struct; naturally aligned */
-	uint32_t size;	 /* 1, 2, 4 or 8 */
+	uint32_t size;   /* 1, 2, 4 or 8 */
 	uint32_t access; /* SKEP_READ | ... */
-	uint32_t points_to; /* not 0: a pointer (size 8) to that many bytes the program may access */
+	uint32_t
+	    points_to; /* not 0: a pointer (size 8) to that many bytes the program may access */
 };
 
 /* A field of a C struct: SKEP_FIELD(struct request, method, SKEP_READ). */
-#define SKEP_FIELD(type, member, access)                                                           \
-	{                                                                                          \
-		#member, (uint32_t)offsetof(type, member), (uint32_t)sizeof(((type *)0)->member),  \
-		    (access), 0                                                                    \
+#define SKEP_FIELD(type, member, access)                                                          \
+	{                                                                                         \
+#member, (uint32_t)offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), \
+		    (access), 0                                                                   \
 	}
 /* A pointer member and how many bytes are behind it. */
-#define SKEP_POINTER(type, member, access, bytes)                                                  \
-	{                                                                                          \
-		#member, (uint32_t)offsetof(type, member), 8, (access), (bytes)                    \
+#define SKEP_POINTER(type, member, access, bytes)                               \
+	{                                                                       \
+#member, (uint32_t)offsetof(type, member), 8, (access), (bytes) \
 	}
 
 struct skep_context {
-	size_t size;	  /* sizeof(struct skep_context) */
-	const char *name; /* programs in SEC("skep/NAME") get this context */
-	uint32_t ctx_size; /* sizeof the C struct */
+	size_t size;                     /* sizeof(struct skep_context) */
+	const char *name;                /* programs in SEC("skep/NAME") get this context */
+	uint32_t ctx_size;               /* sizeof the C struct */
 	const struct skep_field *fields; /* sorted by offset; what is not listed is out of bounds */
 	uint32_t n_fields;
 	int64_t ret_min, ret_max; /* allowed return values; both 0: any */
 };
 
 /* Registers a context. Everything is copied. 0, or -1: EINVAL, EEXIST, ENOSPC, ENOMEM. */
-int skep_add_context(struct skep *skep, const struct skep_context *context);
+SKEP_API int skep_add_context(struct skep *skep, const struct skep_context *context);
 
 /* What a helper's argument must be; the verifier holds programs to it. */
 enum skep_arg {
 	SKEP_ARG_NONE = 0,
-	SKEP_ARG_VALUE,	     /* a number (or any initialised value) */
-	SKEP_ARG_CTX,	     /* the program's own context */
-	SKEP_ARG_MAP,	     /* a map: the function gets an opaque pointer */
-	SKEP_ARG_READ,	     /* memory that the helper reads; its size is the next argument */
-	SKEP_ARG_WRITE,	     /* memory that the helper fills; its size is the next argument */
-	SKEP_ARG_SIZE,	     /* that size, > 0 */
+	SKEP_ARG_VALUE,      /* a number (or any initialised value) */
+	SKEP_ARG_CTX,        /* the program's own context */
+	SKEP_ARG_MAP,        /* a map: the function gets an opaque pointer */
+	SKEP_ARG_READ,       /* memory that the helper reads; its size is the next argument */
+	SKEP_ARG_WRITE,      /* memory that the helper fills; its size is the next argument */
+	SKEP_ARG_SIZE,       /* that size, > 0 */
 	SKEP_ARG_SIZE_OR_0,  /* that size, may be 0 */
 	SKEP_ARG_READ_FIXED, /* memory of arg_size[i] bytes that the helper reads */
 	SKEP_ARG_WRITE_FIXED /* memory of arg_size[i] bytes that the helper fills */
@@ -145,11 +146,11 @@ struct skep_helper {
 };
 
 /* Registers a helper for programs of type skep/NAME. 0, or -1: EINVAL, EEXIST, ENOMEM. */
-int skep_add_helper(struct skep *skep, const struct skep_helper *helper);
+SKEP_API int skep_add_helper(struct skep *skep, const struct skep_helper *helper);
 
 /* Inside a helper: the context the program was started with; what skep_run_with passed as data. */
-void *skep_run_ctx(const struct skep_run *run);
-void *skep_run_data(const struct skep_run *run);
+SKEP_API void *skep_run_ctx(const struct skep_run *run);
+SKEP_API void *skep_run_data(const struct skep_run *run);
 
 /* ---- loading ---- */
 
@@ -158,30 +159,30 @@ void *skep_run_data(const struct skep_run *run);
  * variables, CO-RE relocations against the BTF that this kernel presents. NULL with errno and
  * skep_error(), which for a refused program has its verifier's words and the source line.
  */
-struct skep_object *skep_object_load(struct skep *skep, const char *path);
+SKEP_API struct skep_object *skep_object_load(struct skep *skep, const char *path);
 /* The same from memory; name is for messages. The bytes may be freed afterwards. */
-struct skep_object *skep_object_load_mem(struct skep *skep, const void *elf, size_t size,
-					 const char *name);
+SKEP_API struct skep_object *skep_object_load_mem(struct skep *skep, const void *elf, size_t size,
+						  const char *name);
 /* fds of its programs and maps by name, owned by the object; -1 with ENOENT. */
-int skep_object_prog(const struct skep_object *object, const char *name);
-int skep_object_map(const struct skep_object *object, const char *name);
+SKEP_API int skep_object_prog(const struct skep_object *object, const char *name);
+SKEP_API int skep_object_map(const struct skep_object *object, const char *name);
 /* Closes its fds. What is still used (by a hook, a skep_prog) stays alive. NULL is fine. */
-void skep_object_free(struct skep_object *object);
+SKEP_API void skep_object_free(struct skep_object *object);
 
 struct skep_prog_opts {
-	size_t size;	     /* sizeof(struct skep_prog_opts) */
+	size_t size;         /* sizeof(struct skep_prog_opts) */
 	const char *context; /* of skep/NAME; or NULL, and then */
-	uint32_t type;	     /* enum bpf_prog_type */
+	uint32_t type;       /* enum bpf_prog_type */
 	const char *name;    /* at most 15 characters; may be NULL */
 	const char *license; /* NULL: "" */
-	char *log;	     /* receives the verifier's log; may be NULL */
+	char *log;           /* receives the verifier's log; may be NULL */
 	uint32_t log_size;
-	uint32_t log_level;  /* 1 or 2 with a log */
+	uint32_t log_level; /* 1 or 2 with a log */
 };
 
 /* Loads raw instructions (struct bpf_insn). An fd to close(), or -1 with errno. */
-int skep_prog_load(struct skep *skep, const struct bpf_insn *insns, size_t n,
-		   const struct skep_prog_opts *opts);
+SKEP_API int skep_prog_load(struct skep *skep, const struct bpf_insn *insns, size_t n,
+			    const struct skep_prog_opts *opts);
 
 /* ---- running ---- */
 
@@ -189,8 +190,8 @@ int skep_prog_load(struct skep *skep, const struct bpf_insn *insns, size_t n,
 typedef uint64_t (*skep_fn)(void *ctx);
 
 /* A handle on a loaded program; keeps it alive until closed. NULL with errno EBADF. */
-struct skep_prog *skep_prog_open(struct skep *skep, int fd);
-void skep_prog_close(struct skep_prog *prog);
+SKEP_API struct skep_prog *skep_prog_open(struct skep *skep, int fd);
+SKEP_API void skep_prog_close(struct skep_prog *prog);
 
 /*
  * The program as a function pointer, valid until skep_prog_close. ctx must point to a whole
@@ -198,55 +199,56 @@ void skep_prog_close(struct skep_prog *prog);
  * this system has no native code; skep_run works everywhere. A run that could not start
  * (no CPU slot free) or that was ended early returns 0 and is counted.
  */
-skep_fn skep_prog_fn(struct skep_prog *prog);
+SKEP_API skep_fn skep_prog_fn(struct skep_prog *prog);
 
 enum skep_outcome {
 	SKEP_RUN_DONE = 0,
-	SKEP_RUN_MISSED,    /* no CPU slot was free: it did not run */
-	SKEP_RUN_BUDGET,    /* ended: out of budget */
-	SKEP_RUN_CANCELLED  /* ended by skep_prog_cancel */
+	SKEP_RUN_MISSED,   /* no CPU slot was free: it did not run */
+	SKEP_RUN_BUDGET,   /* ended: out of budget */
+	SKEP_RUN_CANCELLED /* ended by skep_prog_cancel */
 };
 
 /* Runs it once. *result (may be NULL) receives r0, or 0 unless SKEP_RUN_DONE. data is for
  * skep_run_data. */
-enum skep_outcome skep_run_with(struct skep_prog *prog, void *ctx, void *data, uint64_t *result);
+SKEP_API enum skep_outcome skep_run_with(struct skep_prog *prog, void *ctx, void *data,
+					 uint64_t *result);
 
 /* Ends the runs of prog that are going on now, in kernels with a budget: each at its next loop
  * iteration or call. Later runs are not affected. */
-void skep_prog_cancel(struct skep_prog *prog);
+SKEP_API void skep_prog_cancel(struct skep_prog *prog);
 
 struct skep_stats {
-	size_t size;	   /* sizeof(struct skep_stats), set by the caller */
-	uint64_t runs;	   /* counted while statistics are on (BPF_ENABLE_STATS) */
-	uint64_t time_ns;  /* likewise */
+	size_t size;      /* sizeof(struct skep_stats), set by the caller */
+	uint64_t runs;    /* counted while statistics are on (BPF_ENABLE_STATS) */
+	uint64_t time_ns; /* likewise */
 	uint64_t misses;
 	uint64_t budget_ended;
 	uint64_t cancelled;
 };
-int skep_prog_stats(const struct skep_prog *prog, struct skep_stats *stats);
+SKEP_API int skep_prog_stats(const struct skep_prog *prog, struct skep_stats *stats);
 
 /* ---- hooks: a place in the embedding program where programs come and go ---- */
 
 /* Empty: running it returns 0. NULL with ENOMEM. */
-struct skep_hook *skep_hook_new(struct skep *skep);
+SKEP_API struct skep_hook *skep_hook_new(struct skep *skep);
 /* Puts the program of fd there instead of what was there; -1 empties the hook. May be called
  * while other threads run the hook: each run sees the old or the new program, and when this
  * returns no thread is in the old one. 0, or -1 with EBADF. Not from inside a program's helper. */
-int skep_hook_set(struct skep_hook *hook, int prog_fd);
+SKEP_API int skep_hook_set(struct skep_hook *hook, int prog_fd);
 /* Runs it. */
-uint64_t skep_hook_run(struct skep_hook *hook, void *ctx);
+SKEP_API uint64_t skep_hook_run(struct skep_hook *hook, void *ctx);
 /* The hook as a function pointer, valid until skep_hook_free; NULL with ENOTSUP as above. */
-skep_fn skep_hook_fn(struct skep_hook *hook);
-void skep_hook_free(struct skep_hook *hook);
+SKEP_API skep_fn skep_hook_fn(struct skep_hook *hook);
+SKEP_API void skep_hook_free(struct skep_hook *hook);
 
 /* ---- maps, by fd: as bpf(2)'s element commands. 0, or -1 with errno. ---- */
 
-int skep_map_lookup(struct skep *skep, int map_fd, const void *key, void *value);
-int skep_map_update(struct skep *skep, int map_fd, const void *key, const void *value,
-		    uint64_t flags);
-int skep_map_delete(struct skep *skep, int map_fd, const void *key);
+SKEP_API int skep_map_lookup(struct skep *skep, int map_fd, const void *key, void *value);
+SKEP_API int skep_map_update(struct skep *skep, int map_fd, const void *key, const void *value,
+			     uint64_t flags);
+SKEP_API int skep_map_delete(struct skep *skep, int map_fd, const void *key);
 /* key NULL: the first key. -1 with ENOENT after the last. */
-int skep_map_next(struct skep *skep, int map_fd, const void *key, void *next);
+SKEP_API int skep_map_next(struct skep *skep, int map_fd, const void *key, void *next);
 
 #ifdef __cplusplus
 }

@@ -10,8 +10,6 @@
 
 #include "kernel/kernel.h"
 
-#define PUBLIC __attribute__((visibility("default")))
-
 /* Sets errno to -err and the thread's message; gives -1. */
 PRINTF_LIKE(2, 3) int embed_fail(int err, const char *fmt, ...);
 /* The same for functions that return pointers. */

@@ -6,7 +6,7 @@
 
 static _Thread_local char message[4096];
 
-PUBLIC const char *skep_error(void)
+const char *skep_error(void)
 {
 	return message;
 }

@@ -63,7 +63,7 @@ static const char *context_fault(const struct skep_context *context, u32 *which)
 	return NULL;
 }
 
-PUBLIC int skep_add_context(struct skep *skep, const struct skep_context *context)
+int skep_add_context(struct skep *skep, const struct skep_context *context)
 {
 	struct ctx_layout layout = { 0 };
 	struct ctx_field *fields;
@@ -72,7 +72,8 @@ PUBLIC int skep_add_context(struct skep *skep, const struct skep_context *contex
 	int id;
 
 	if (context->size < sizeof(*context))
-		return embed_fail(-EINVAL, "skep_add_context: size must be sizeof(struct skep_context)");
+		return embed_fail(-EINVAL,
+				  "skep_add_context: size must be sizeof(struct skep_context)");
 	fault = context_fault(context, &which);
 	if (fault)
 		return embed_fail(-EINVAL, "context %s, field %u: %s",
@@ -137,13 +138,14 @@ static u32 ret_of(enum skep_ret ret)
 	return RET_INTEGER;
 }
 
-PUBLIC int skep_add_helper(struct skep *skep, const struct skep_helper *helper)
+int skep_add_helper(struct skep *skep, const struct skep_helper *helper)
 {
 	struct helper_proto proto = { 0 };
 	int err;
 
 	if (helper->size < sizeof(*helper))
-		return embed_fail(-EINVAL, "skep_add_helper: size must be sizeof(struct skep_helper)");
+		return embed_fail(-EINVAL,
+				  "skep_add_helper: size must be sizeof(struct skep_helper)");
 	if (helper->ret == SKEP_RET_MEM_OR_NULL && !helper->ret_size)
 		return embed_fail(-EINVAL, "helper %s: SKEP_RET_MEM_OR_NULL needs ret_size",
 				  helper->name ? helper->name : "?");
@@ -159,22 +161,22 @@ PUBLIC int skep_add_helper(struct skep *skep, const struct skep_helper *helper)
 	}
 	err = custom_add_helper(skep_custom(skep), &proto);
 	if (err)
-		return embed_fail(err, "helper %u (%s): %s", helper->n,
-				  helper->name ? helper->name : "no name",
-				  err == -EEXIST ? "the number is taken"
-				  : err == -EINVAL
-				      ? "needs a name, a function, a number below SKEP_MAX_HELPERS, a size "
-					"argument right after each memory argument, and arg_size for fixed ones"
-				      : strerror(-err));
+		return embed_fail(
+		    err, "helper %u (%s): %s", helper->n, helper->name ? helper->name : "no name",
+		    err == -EEXIST ? "the number is taken"
+		    : err == -EINVAL
+			? "needs a name, a function, a number below SKEP_MAX_HELPERS, a size "
+			  "argument right after each memory argument, and arg_size for fixed ones"
+			: strerror(-err));
 	return 0;
 }
 
-PUBLIC void *skep_run_ctx(const struct skep_run *run)
+void *skep_run_ctx(const struct skep_run *run)
 {
 	return ((const struct run_ctx *)run)->ctx;
 }
 
-PUBLIC void *skep_run_data(const struct skep_run *run)
+void *skep_run_data(const struct skep_run *run)
 {
 	return ((const struct run_ctx *)run)->user_data;
 }

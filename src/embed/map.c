@@ -32,29 +32,29 @@ static union bpf_attr elem_attr(int fd, const void *key, const void *value, u64 
 	return attr;
 }
 
-PUBLIC int skep_map_lookup(struct skep *skep, int map_fd, const void *key, void *value)
+int skep_map_lookup(struct skep *skep, int map_fd, const void *key, void *value)
 {
 	union bpf_attr attr = elem_attr(map_fd, key, value, 0);
 
 	return run_command(skep, BPF_MAP_LOOKUP_ELEM, &attr, "lookup", map_fd);
 }
 
-PUBLIC int skep_map_update(struct skep *skep, int map_fd, const void *key, const void *value,
-			   uint64_t flags)
+int skep_map_update(struct skep *skep, int map_fd, const void *key, const void *value,
+		    uint64_t flags)
 {
 	union bpf_attr attr = elem_attr(map_fd, key, value, flags);
 
 	return run_command(skep, BPF_MAP_UPDATE_ELEM, &attr, "update", map_fd);
 }
 
-PUBLIC int skep_map_delete(struct skep *skep, int map_fd, const void *key)
+int skep_map_delete(struct skep *skep, int map_fd, const void *key)
 {
 	union bpf_attr attr = elem_attr(map_fd, key, NULL, 0);
 
 	return run_command(skep, BPF_MAP_DELETE_ELEM, &attr, "delete", map_fd);
 }
 
-PUBLIC int skep_map_next(struct skep *skep, int map_fd, const void *key, void *next)
+int skep_map_next(struct skep *skep, int map_fd, const void *key, void *next)
 {
 	union bpf_attr attr = elem_attr(map_fd, key, next, 0);
 
@@ -78,22 +78,24 @@ static void last_complaint(const char *log, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(best, "\n"), best);
 }
 
-PUBLIC int skep_prog_load(struct skep *skep, const struct bpf_insn *insns, size_t n,
-			  const struct skep_prog_opts *opts)
+int skep_prog_load(struct skep *skep, const struct bpf_insn *insns, size_t n,
+		   const struct skep_prog_opts *opts)
 {
 	char own_log[8192] = "", reason[512];
 	union bpf_attr attr;
 	int fd, err;
 
 	if (!opts || opts->size < sizeof(*opts))
-		return embed_fail(-EINVAL, "skep_prog_load: size must be sizeof(struct skep_prog_opts)");
+		return embed_fail(-EINVAL,
+				  "skep_prog_load: size must be sizeof(struct skep_prog_opts)");
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = opts->type;
 	if (opts->context) {
 		int id = custom_find_context(skep_custom(skep), opts->context);
 
 		if (id < 0)
-			return embed_fail(-ENOENT, "no context named '%s': call skep_add_context first",
+			return embed_fail(-ENOENT,
+					  "no context named '%s': call skep_add_context first",
 					  opts->context);
 		attr.prog_type = PROG_TYPE_CUSTOM;
 		attr.expected_attach_type = (u32)id;

@@ -30,22 +30,22 @@ static struct skep_object *load(struct skep *skep, const struct loader_source *s
 	return embed_fail_ptr(err, "%s", error.text);
 }
 
-PUBLIC struct skep_object *skep_object_load(struct skep *skep, const char *path)
+struct skep_object *skep_object_load(struct skep *skep, const char *path)
 {
 	struct loader_source source = { .path = path };
 
 	return load(skep, &source);
 }
 
-PUBLIC struct skep_object *skep_object_load_mem(struct skep *skep, const void *elf, size_t size,
-						const char *name)
+struct skep_object *skep_object_load_mem(struct skep *skep, const void *elf, size_t size,
+					 const char *name)
 {
 	struct loader_source source = { .path = name, .bytes = elf, .size = size };
 
 	return load(skep, &source);
 }
 
-PUBLIC int skep_object_prog(const struct skep_object *object, const char *name)
+int skep_object_prog(const struct skep_object *object, const char *name)
 {
 	int index = loader_find_prog(object->loader, name);
 
@@ -54,7 +54,7 @@ PUBLIC int skep_object_prog(const struct skep_object *object, const char *name)
 	return loader_prog(object->loader, (u32)index)->fd;
 }
 
-PUBLIC int skep_object_map(const struct skep_object *object, const char *name)
+int skep_object_map(const struct skep_object *object, const char *name)
 {
 	int index = loader_find_map(object->loader, name);
 
@@ -63,7 +63,7 @@ PUBLIC int skep_object_map(const struct skep_object *object, const char *name)
 	return loader_map(object->loader, (u32)index)->fd;
 }
 
-PUBLIC void skep_object_free(struct skep_object *object)
+void skep_object_free(struct skep_object *object)
 {
 	if (!object)
 		return;

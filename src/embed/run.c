@@ -13,7 +13,7 @@ struct skep_prog {
 	struct os_code thunk;
 };
 
-PUBLIC struct skep_prog *skep_prog_open(struct skep *skep, int fd)
+struct skep_prog *skep_prog_open(struct skep *skep, int fd)
 {
 	struct skep_prog *handle;
 	struct prog_object *prog;
@@ -32,7 +32,7 @@ PUBLIC struct skep_prog *skep_prog_open(struct skep *skep, int fd)
 	return handle;
 }
 
-PUBLIC void skep_prog_close(struct skep_prog *handle)
+void skep_prog_close(struct skep_prog *handle)
 {
 	if (!handle)
 		return;
@@ -74,7 +74,7 @@ static skep_fn thunk_for(struct os_code *code, u64 (*fn)(void *, void *), void *
 	return function_at(code);
 }
 
-PUBLIC skep_fn skep_prog_fn(struct skep_prog *handle)
+skep_fn skep_prog_fn(struct skep_prog *handle)
 {
 	return thunk_for(&handle->thunk, prog_thunk, handle);
 }
@@ -92,7 +92,7 @@ static enum skep_outcome outcome_of(int err)
 	return SKEP_RUN_MISSED;
 }
 
-PUBLIC enum skep_outcome skep_run_with(struct skep_prog *handle, void *ctx, void *data, uint64_t *result)
+enum skep_outcome skep_run_with(struct skep_prog *handle, void *ctx, void *data, uint64_t *result)
 {
 	struct run_params params = { .user_data = data };
 	u64 r0 = 0;
@@ -103,17 +103,18 @@ PUBLIC enum skep_outcome skep_run_with(struct skep_prog *handle, void *ctx, void
 	return outcome_of(err);
 }
 
-PUBLIC void skep_prog_cancel(struct skep_prog *handle)
+void skep_prog_cancel(struct skep_prog *handle)
 {
 	run_cancel(handle->skep, handle->prog);
 }
 
-PUBLIC int skep_prog_stats(const struct skep_prog *handle, struct skep_stats *stats)
+int skep_prog_stats(const struct skep_prog *handle, struct skep_stats *stats)
 {
 	const struct prog *prog = &handle->prog->prog;
 
 	if (stats->size < sizeof(*stats))
-		return embed_fail(-EINVAL, "skep_prog_stats: size must be sizeof(struct skep_stats)");
+		return embed_fail(-EINVAL,
+				  "skep_prog_stats: size must be sizeof(struct skep_stats)");
 	stats->runs = load_relaxed(&prog->run_cnt);
 	stats->time_ns = load_relaxed(&prog->run_time_ns);
 	stats->misses = load_relaxed(&prog->misses);
@@ -132,7 +133,7 @@ struct skep_hook {
 	struct os_code thunk;
 };
 
-PUBLIC struct skep_hook *skep_hook_new(struct skep *skep)
+struct skep_hook *skep_hook_new(struct skep *skep)
 {
 	struct skep_hook *hook = calloc(1, sizeof(*hook));
 
@@ -142,7 +143,7 @@ PUBLIC struct skep_hook *skep_hook_new(struct skep *skep)
 	return hook;
 }
 
-PUBLIC int skep_hook_set(struct skep_hook *hook, int prog_fd)
+int skep_hook_set(struct skep_hook *hook, int prog_fd)
 {
 	struct prog_object *prog = NULL, *old;
 	int err = 0;
@@ -160,7 +161,7 @@ PUBLIC int skep_hook_set(struct skep_hook *hook, int prog_fd)
 	return 0;
 }
 
-PUBLIC uint64_t skep_hook_run(struct skep_hook *hook, void *ctx)
+uint64_t skep_hook_run(struct skep_hook *hook, void *ctx)
 {
 	static const struct run_params params;
 	struct prog_object *prog;
@@ -184,12 +185,12 @@ static u64 hook_thunk(void *ctx, void *arg)
 	return skep_hook_run(arg, ctx);
 }
 
-PUBLIC skep_fn skep_hook_fn(struct skep_hook *hook)
+skep_fn skep_hook_fn(struct skep_hook *hook)
 {
 	return thunk_for(&hook->thunk, hook_thunk, hook);
 }
 
-PUBLIC void skep_hook_free(struct skep_hook *hook)
+void skep_hook_free(struct skep_hook *hook)
 {
 	if (!hook)
 		return;
