@@ -45,6 +45,42 @@
  */
 #define INSN_TAIL_CALL (BPF_JMP | 0xf0) /* bpf_tail_call, performed by the engine */
 #define INSN_MODE_PROBE 0x20		/* BPF_LDX mode: load that reads 0 instead of faulting */
+#define INSN_MODE_PROBE_SX 0x40		/* the same, sign-extending */
+
+#include "base/text.h"
+#include "isa/ops.h"
+
+/* One line of the table. */
+struct isa_op_info {
+	u8 code;
+	u8 form;  /* enum isa_form */
+	u8 group; /* enum isa_group */
+	u8 uses;  /* USES_*: fields that are operands */
+	u32 select;
+	const char *name; /* "ADD64_K" */
+	const char *text;
+};
+extern const struct isa_op_info isa_ops[OP_COUNT];
+extern const char *const isa_group_names[];
+
+/* Which operation the code byte and the selecting field name; OP_INVALID: none. Checks nothing
+ * else: for engines and printing. Knows the forms of a loaded image, too. */
+enum isa_op isa_op_of(const struct bpf_insn *insn);
+
+/* Is this code byte one that a program may contain? Linux asks this of all instructions first. */
+bool isa_code_known(u8 code);
+
+/*
+ * Which operation this instruction of a program is: > 0 (enum isa_op), or -EINVAL when there is
+ * no such operation or a reserved field is not zero; then why (may be NULL) gets Linux's words
+ * for it, without a newline. left: slots from insn to the end of the program, at least 1.
+ */
+int isa_decode(const struct bpf_insn *insn, u32 left, struct text *why);
+
+/* "map_lookup_elem" for 1; NULL for ids this build does not know. */
+const char *isa_helper_name(u32 id);
+/* The id of "map_lookup_elem" or "bpf_map_lookup_elem" (len bytes), or -ENOENT. */
+s32 isa_helper_id(const char *name, size_t len);
 
 static inline bool insn_is_ldimm64(const struct bpf_insn *insn)
 {
