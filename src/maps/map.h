@@ -98,6 +98,14 @@ const struct map_ops *map_ops_of(u32 type);
 int map_new(const struct map_create_params *params, struct epoch *epoch, struct map **out);
 void map_free(struct map *map);
 
+/* Prog array: the element's index into run_ctx.progs, 0 when empty or outside. */
+static inline u32 map_prog_index(const struct map *map, u32 index)
+{
+	if (index >= map->facts.max_entries)
+		return 0;
+	return load_acquire((const u32 *)(map->values + (u64)index * map->stride));
+}
+
 /* Bytes of a value as bpf(2) copies it: value_size, or all CPUs' copies. */
 u64 map_sys_value_size(const struct map *map);
 

@@ -15,8 +15,11 @@
  *	call src=BPF_PSEUDO_CALL		imm: target - here - 1
  *	INSN_TAIL_CALL				r1 ctx, r2 map, r3 index
  *	JCOND may_goto				engine keeps one counter per frame
- *	LD_ABS, LD_IND				engine calls image->load_packet
- *	LDX with INSN_MODE_PROBE		load through run_ctx.arena: cannot fault
+ *	LD_ABS, LD_IND				engine calls image->load_packet with r6; outside the
+ *						packet: the function returns 0, as by r0 = 0; exit
+ *	LDX with INSN_MODE_PROBE or _PROBE_SX	the value at arena + ((address) & arena_mask) of run_ctx,
+ *						0 when it has no arena: cannot fault (the arena is
+ *						followed by at least 8 readable bytes)
  *	accesses to a context			already at run-time offsets
  * Code that cannot be reached is replaced by `ja -1`.
  */

@@ -45,6 +45,9 @@ enum run_status {
 	RUN_CANCELLED,
 };
 
+/* A budget that ends the run at its next back edge or call, as RUN_CANCELLED. */
+#define BUDGET_CANCEL (-((s64)1 << 62))
+
 #define RUN_MAX_HELD 8 /* ringbuf records and the like, held by a run with a budget */
 
 struct held {
@@ -54,7 +57,12 @@ struct held {
 
 struct run_ctx {
 	/* -- known to generated code -- */
-	s64 budget;	 /* back edges and calls left; < 0 ends the run (prog.h: what is counted) */
+	/*
+	 * Back edges and calls left (prog.h: what is counted); the run ends when it becomes
+	 * negative. To cancel a run, store BUDGET_CANCEL; the engine's own decrement may
+	 * overwrite that, so store it again until the run has ended.
+	 */
+	s64 budget;
 	void *unwind_sp; /* engine's own: where to continue when the run ends early */
 	/* ends the run: its entry returns 0. Set together with unwind_sp; only run_abort calls it */
 	void (*unwind)(struct run_ctx *rc);
@@ -71,7 +79,8 @@ struct run_ctx {
 	const struct task_info *task;
 	void *ctx; /* as passed to the program */
 	struct epoch *epoch;
-	struct prog **progs; /* per-process table that prog arrays index */
+	struct prog **progs; /* per-process table that prog arrays index; [0] is unused */
+	u32 n_progs;	     /* indices from n_progs on are taken for empty */
 	u64 cookie;	     /* bpf_get_attach_cookie */
 	u64 func_ip;	     /* bpf_get_func_ip */
 	void *user_data;     /* embedders' own */
