@@ -7,26 +7,34 @@
 
 _Noreturn void run_abort(struct run_ctx *rc, enum run_status status)
 {
+	if (status == RUN_BUDGET && load_relaxed(&rc->budget) < BUDGET_CANCEL / 2)
+		status = RUN_CANCELLED;
 	if (rc->status == RUN_OK)
 		rc->status = status;
+	while (rc->n_held) {
+		struct held *held = &rc->held[--rc->n_held];
+
+		held->drop(held->what, rc);
+	}
 	rc->unwind(rc);
 	__builtin_unreachable();
 }
 
 /*
  * An element of a prog array is an index into rc->progs, which was filled before the index
- * was published; 0 is an empty slot. As in Linux, an empty slot is not counted.
+ * was published; 0 is an empty slot. As in Linux, an empty slot is not counted. Whoever
+ * shares the array may have spoilt the element: at worst another program of this type runs.
  */
 struct prog *run_tail_target(struct run_ctx *rc, const struct map *map, u32 index)
 {
 	struct prog *target;
 	u32 slot;
 
-	if (index >= map->facts.max_entries || rc->tail_calls >= BPF_MAX_TAIL_CALLS)
+	if (rc->tail_calls >= BPF_MAX_TAIL_CALLS)
 		return NULL;
-	slot = load_acquire((u32 *)(map->values + (u64)index * map->stride));
-	target = slot ? rc->progs[slot] : NULL;
-	if (!target || target->jited != rc->prog->jited)
+	slot = map_prog_index(map, index);
+	target = slot && slot < rc->n_progs ? rc->progs[slot] : NULL;
+	if (!target || target->jited != rc->prog->jited || target->type != rc->prog->type)
 		return NULL;
 	rc->tail_calls++;
 	rc->prog = target;
