@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <errno.h>
 
+/* Linux's own, which bpf(2) lets through to user space. */
+#define ENOTSUPP 524
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

@@ -33,35 +33,49 @@ struct map_facts {
 	u64 const_size;
 };
 
-/* Shareable per-CPU value layout: cpu-th copy is at value + cpu * align_up(value_size, 8). */
-
 struct map_create_params {
 	struct map_facts facts;
-	u32 cpus; /* presented possible CPUs */
-	bool no_storage; /* verifying only */
+	u32 cpus;	 /* presented possible CPUs */
+	bool no_storage; /* verifying only: checked, but without elements */
+	bool shareable;	 /* the store is a memfd that other processes can attach; else private memory */
 };
 
+/* How many bytes a map of some facts needs in each of its two memories. */
+struct map_sizes {
+	u64 store;   /* control words and elements, never seen by loaders */
+	u64 visible; /* what mmap of the handle shows; 0: mmap answers -ENOTSUPP */
+};
+
+/*
+ * One map type. A function that is NULL means -ENOTSUPP (lookup: the verifier keeps programs
+ * from calling it).
+ */
 struct map_ops {
 	const char *name; /* as bpftool prints it: "percpu_hash" */
+	u32 size;	  /* of the family's struct, which begins with struct map */
 	/* Checks facts as Linux's map_alloc_check does: 0 or the same -errno. */
 	int (*check)(const struct map_facts *facts);
-	int (*create)(struct map *map, const struct map_create_params *params);
-	void (*destroy)(struct map *map);
+	/* 0, -E2BIG or -ENOMEM. Depends on facts and cpus only, so all sharers agree. */
+	int (*layout)(const struct map *map, struct map_sizes *sizes);
+	/* Sets the process-local members. fresh: the store is all zero and nobody else has it. */
+	int (*bind)(struct map *map, bool fresh);
 
 	/* The program's side (helpers). rc is the running program's; keys and values are
 	 * ordinary pointers. lookup returns the value (this CPU's for per-CPU maps) or NULL. */
 	void *(*lookup)(struct map *map, const void *key, struct run_ctx *rc);
+	void *(*lookup_percpu)(struct map *map, const void *key, u32 cpu);
 	int (*update)(struct map *map, const void *key, const void *value, u64 flags,
 		      struct run_ctx *rc);
 	int (*erase)(struct map *map, const void *key, struct run_ctx *rc);
 	int (*push)(struct map *map, const void *value, u64 flags);
 	int (*pop)(struct map *map, void *value);
 	int (*peek)(struct map *map, void *value);
-	/* for_each_map_elem: calls rc->call(rc, func, map, key, value, arg, 0) until it returns 1. */
+	/* for_each_map_elem: calls rc->call(rc, func, map, key, value, arg, 0) until it returns
+	 * something else than 0; answers how many elements were visited, or -errno. */
 	s64 (*for_each)(struct map *map, u64 func, u64 arg, u64 flags, struct run_ctx *rc);
 
 	/* bpf(2)'s side. For per-CPU maps value is all copies, each align_up(value_size, 8).
-	 * The caller holds an epoch slot. */
+	 * Flags have been checked for unknown bits by nobody: these functions do. */
 	int (*sys_lookup)(struct map *map, const void *key, void *value, u64 flags);
 	int (*sys_update)(struct map *map, const void *key, const void *value, u64 flags);
 	int (*sys_erase)(struct map *map, const void *key);
@@ -72,31 +86,48 @@ struct map_ops {
 	/* Single-value array (.rodata, .bss): address of byte offset, for ldimm64. NULL if outside. */
 	u8 *(*value_addr)(struct map *map, u32 offset);
 	u64 (*memory)(const struct map *map); /* bytes: fdinfo's memlock, map mem_usage */
-	/* mmap of the map's fd: which store bytes show. Without: -ENOTSUPP. */
-	int (*mmap_region)(struct map *map, u64 *size);
 };
 
 struct map {
 	const struct map_ops *ops;
 	struct map_facts facts;
-	struct os_shm store;	/* control words and elements */
-	struct os_shm visible;	/* what mmap of the handle shows (mmapable array, ringbuf); its fd is the
-				   handle's inode; fd -1 for other types */
+	struct os_shm store;   /* fd -1 when not shareable */
+	struct os_shm visible; /* mmapable array, ringbuf: its fd is the inode of the handle;
+				  fd -1 for other types */
+	struct os_shm sealed;  /* frozen read-only array: the contents programs see; fd -1 */
 	u32 cpus;
 	u32 handle; /* kernel's table index: what world_ops.notify gets */
 	struct epoch *epoch;
-	/* Array family, for inlined lookups: value i is at values + (u64)i * stride. */
+	/*
+	 * Array family, for inlined lookups: value i is at values + (u64)i * stride, and for
+	 * per-CPU arrays cpu * cpu_stride further on. Never moves once a program was loaded.
+	 * Prog array: a u32 each, struct prog.table_index, 0 when empty.
+	 */
 	u8 *values;
 	u32 stride;
 	u32 index_mask;
-	void *impl; /* process-local state of the family */
+	u64 cpu_stride;
 };
 
 /* The ops of a type, or NULL when Skep does not have it. */
 const struct map_ops *map_ops_of(u32 type);
 /* Creates: checks, allocates. *out is freed by map_free. */
 int map_new(const struct map_create_params *params, struct epoch *epoch, struct map **out);
+/*
+ * A second view of a map that somebody else created shareable, over its store and (when its
+ * type has one) its visible memory; both fds are taken over on success. The facts come from
+ * the creator over a trusted way; nothing in the memories is trusted.
+ */
+int map_attach(const struct map_create_params *params, struct epoch *epoch, int store_fd,
+	       int visible_fd, struct map **out);
 void map_free(struct map *map);
+
+/*
+ * MAP_FREEZE: the caller has seen to it that no writable mapping exists. A read-only-for-
+ * programs array is copied into sealed memory and facts.const_values is set; so this comes
+ * before the programs that use the map are loaded. 0, -EBUSY when it is frozen already.
+ */
+int map_freeze(struct map *map);
 
 /* Prog array: the element's index into run_ctx.progs, 0 when empty or outside. */
 static inline u32 map_prog_index(const struct map *map, u32 index)
@@ -109,11 +140,16 @@ static inline u32 map_prog_index(const struct map *map, u32 index)
 /* Bytes of a value as bpf(2) copies it: value_size, or all CPUs' copies. */
 u64 map_sys_value_size(const struct map *map);
 
-/* ringbuf, as the helpers use it. Records: 8-byte header then data (Linux's layout). */
+/*
+ * ringbuf, as the helpers use it. Records: 8-byte header then data (Linux's layout). A
+ * reserved record stands in rc->held until it is submitted or discarded.
+ */
 void *ringbuf_reserve(struct map *map, u64 size, u64 flags, struct run_ctx *rc);
 void ringbuf_submit(void *record, u64 flags, struct run_ctx *rc);
 void ringbuf_discard(void *record, u64 flags, struct run_ctx *rc);
 s64 ringbuf_output(struct map *map, const void *data, u64 size, u64 flags, struct run_ctx *rc);
-u64 ringbuf_query(struct map *map, u64 what);
+u64 ringbuf_query(const struct map *map, u64 what);
+/* Discards what the dead owner of a CPU slot left reserved; answers how many records. */
+u32 ringbuf_sweep(struct map *map, u32 cpu);
 
 #endif

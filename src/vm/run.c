@@ -12,9 +12,9 @@ _Noreturn void run_abort(struct run_ctx *rc, enum run_status status)
 	if (rc->status == RUN_OK)
 		rc->status = status;
 	while (rc->n_held) {
-		struct held *held = &rc->held[--rc->n_held];
+		struct held *held = &rc->held[rc->n_held - 1];
 
-		held->drop(held->what, rc);
+		held->drop(held->what, rc); /* takes the entry out */
 	}
 	rc->unwind(rc);
 	__builtin_unreachable();

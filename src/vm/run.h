@@ -12,6 +12,7 @@
 #include "base/epoch.h"
 #include "base/types.h"
 
+struct map;
 struct prog;
 struct run_ctx;
 
@@ -50,9 +51,14 @@ enum run_status {
 
 #define RUN_MAX_HELD 8 /* ringbuf records and the like, held by a run with a budget */
 
+/*
+ * Ringbuf records are always here, whether or not the run has a budget: it is how submit
+ * finds the map. drop takes its entry out.
+ */
 struct held {
 	void *what;
 	void (*drop)(void *what, struct run_ctx *rc);
+	struct map *map; /* it belongs to */
 };
 
 struct run_ctx {
