@@ -11,8 +11,68 @@ struct spec {
 	unsigned base;
 };
 
+static void note_len(struct text *text, size_t n)
+{
+	text->len += n;
+	if (text->len > text->peak)
+		text->peak = text->len;
+}
+
+/* A ring of size - 1 bytes. Text that was dropped by setting len back is gone for good. */
+static void ring_bytes(struct text *text, const char *bytes, size_t n)
+{
+	size_t ring = text->size - 1;
+
+	if (text->start > text->len)
+		text->start = text->len;
+	for (size_t done = 0; done < n;) {
+		size_t at = (text->len + done) % ring;
+		size_t step = MIN(n - done, ring - at);
+
+		memcpy(text->buf + at, bytes + done, step);
+		done += step;
+	}
+	note_len(text, n);
+	if (text->len - text->start > ring)
+		text->start = text->len - ring;
+}
+
+static void reverse(char *from, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		char c = from[i];
+
+		from[i] = from[n - 1 - i];
+		from[n - 1 - i] = c;
+	}
+}
+
+void text_unroll(struct text *text)
+{
+	size_t ring = text->size ? text->size - 1 : 0;
+	size_t shift, kept;
+
+	if (!text->keep_end || !ring)
+		return;
+	if (text->start > text->len)
+		text->start = text->len;
+	shift = text->start % ring;
+	kept = text->len - text->start;
+	if (shift) {
+		reverse(text->buf, shift);
+		reverse(text->buf + shift, ring - shift);
+		reverse(text->buf, ring);
+	}
+	text->buf[kept] = 0;
+	text->keep_end = false;
+}
+
 void text_bytes(struct text *text, const char *bytes, size_t n)
 {
+	if (text->keep_end && text->size > 1) {
+		ring_bytes(text, bytes, n);
+		return;
+	}
 	if (text->size && text->len < text->size - 1) {
 		size_t room = text->size - 1 - text->len;
 		size_t fits = MIN(n, room);
@@ -20,7 +80,7 @@ void text_bytes(struct text *text, const char *bytes, size_t n)
 		memcpy(text->buf + text->len, bytes, fits);
 		text->buf[text->len + fits] = 0;
 	}
-	text->len += n;
+	note_len(text, n);
 }
 
 void text_put(struct text *text, const char *s)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -232,6 +233,12 @@ int os_copy_to(u64 dst, const void *src, size_t size)
 	return syscall(SYS_process_vm_writev, getpid(), &local, 1, &remote, 1, 0) == (long)size
 		   ? 0
 		   : -EFAULT;
+}
+
+void os_thread_name(char name[16])
+{
+	memset(name, 0, 16);
+	prctl(PR_GET_NAME, name, 0, 0, 0);
 }
 
 _Noreturn void os_panic(const char *what)

@@ -59,6 +59,9 @@ void os_barrier_all_threads(void);
 int os_copy_from(void *dst, u64 src, size_t size);
 int os_copy_to(u64 dst, const void *src, size_t size);
 
+/* The name of the calling thread, as Linux's comm. */
+void os_thread_name(char name[16]);
+
 _Noreturn void os_panic(const char *what);
 
 #endif

@@ -41,6 +41,37 @@ TEST(text_counts_what_does_not_fit)
 	CHECK_EQ(text_format(NULL, 0, "abc"), 3);
 }
 
+TEST(text_keeps_the_end_when_asked)
+{
+	char buf[8];
+	struct text text = text_in(buf, sizeof(buf));
+
+	text.keep_end = true;
+	text_put(&text, "abcdefghij");
+	text_printf(&text, "%s", "klm");
+	CHECK_EQ(text.len, 13);
+	text_unroll(&text);
+	CHECK_STR(buf, "ghijklm");
+
+	text = text_in(buf, sizeof(buf));
+	text.keep_end = true;
+	text_put(&text, "0123456789");
+	text.len = 5; /* what was kept began at 3: "34" is left */
+	text_put(&text, "ab");
+	text_unroll(&text);
+	CHECK_STR(buf, "34ab");
+	CHECK_EQ(text.peak, 10);
+
+	text = text_in(buf, sizeof(buf));
+	text.keep_end = true;
+	text_put(&text, "0123456789abcdef");
+	text.len = 2;
+	text_put(&text, "xy");
+	text_unroll(&text);
+	CHECK_STR(buf, "xy");
+	CHECK_EQ(text.len, 4);
+}
+
 TEST(arena_gives_zeroed_aligned_memory_and_keeps_its_limit)
 {
 	struct arena arena = { .limit = 1 << 20 };
