@@ -21,21 +21,29 @@ enum object_kind {
 	OBJECT_LINK,
 	OBJECT_BTF,
 	OBJECT_EVENT, /* what perf_event_open gives: no id, no info (attach.h) */
+	OBJECT_STATS, /* what ENABLE_STATS gives: counting is on while it is open */
 	OBJECT_KINDS,
 };
 
 /*
  * What all objects share. References: one while any fd of it is open (found by flock, see
- * fd.c), one for each object that uses it, one for each pin, one for a command in flight.
+ * object.c), one for each object that uses it, one for each pin, one for a command in flight.
  */
 struct object {
 	enum object_kind kind;
 	u32 id;
 	u32 refs;
 	struct skep *skep;
-	int own_fd;   /* the kernel's reopened handle, through which the last close is found */
-	u64 dev, ino; /* identity of the handle */
-	bool has_fd;  /* a reference is held for open fds */
+	int own_fd;    /* the kernel's own open of the handle, through which the last close is found */
+	bool owns_fd;  /* false: own_fd is the map's visible store, closed with it */
+	bool has_fd;   /* a reference is held for open fds */
+	bool narrowed; /* some fd of it was opened for reading or for writing only */
+	u32 pins;      /* references held by OBJ_PIN */
+	u64 dev, ino;  /* identity of the handle */
+	int watch;     /* inotify's number for it, or -1 */
+	struct object *next_same_hash;
+	/* The last fd and pin are gone (other objects may still hold it); NULL when nobody cares. */
+	void (*released)(struct object *object);
 	void (*destroy)(struct object *object);
 };
 
@@ -43,7 +51,8 @@ struct map_object {
 	struct object base;
 	struct map *map;
 	struct btf_object *btf;
-	u32 btf_vmlinux_value_type_id;
+	pthread_mutex_t update_lock; /* of commands that exchange references: prog arrays, freezing */
+	u32 writers; /* commands and writable mappings under way: freezing waits for none */
 };
 
 struct prog_object {
@@ -64,7 +73,9 @@ struct prog_object {
 	void *func_info, *line_info;
 	u32 func_info_rec_size, func_info_cnt, line_info_rec_size, line_info_cnt;
 	u32 attach_btf_id;
-	struct ctx_layout *ctx; /* embedders' own, else NULL */
+	const struct ctx_layout *ctx; /* embedders' own, else NULL */
+	u64 budget_ended, cancelled; /* runs that ended early */
+	pthread_mutex_t maps_lock;   /* maps may grow: PROG_BIND_MAP */
 };
 
 struct btf_object {
