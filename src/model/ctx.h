@@ -33,6 +33,9 @@ struct skb_run_ctx {
 	u8 *hard_end;
 };
 
+/* x86-64's user struct pt_regs: r15 first, ss last; the layout kprobe programs are compiled for. */
+#define CTX_PT_REGS_SIZE (21 * 8)
+
 /* SEC("syscall"): the caller's buffer, as the program sees it. */
 
 #endif

@@ -63,6 +63,7 @@ struct ctx_field {
 	const char *name;
 	u16 offset, size;
 	u16 run_offset, run_size;
+	u8 unit;   /* of an array: the size of an element; 0: not an array */
 	u8 kind;   /* enum field_kind */
 	u8 access; /* enum field_access */
 	u32 mem_size;	      /* FIELD_MEM */
@@ -74,8 +75,9 @@ struct ctx_layout {
 	u32 size;	  /* bytes a program may address */
 	const struct ctx_field *fields; /* sorted by offset; NULL: plain bytes */
 	u32 n_fields;
-	/* Without fields: readable as plain scalars of 1, 2, 4, 8 aligned bytes, up to size;
-	 * bytes below writable_size may be written. */
+	/* Without fields: readable as plain scalars of 1, 2, 4, 8 aligned bytes, from first up to
+	 * size; bytes below writable_size may be written. */
+	u32 first;
 	u32 writable_size;
 	/* Embedders': what the program returns must lie in ret_min..ret_max. */
 	bool checks_return;
@@ -113,6 +115,14 @@ struct kernel_model {
 };
 
 /*
+ * May a program read (write) size bytes at that offset of its context? *field is what it
+ * touches, NULL where the context is plain bytes; the bytes then are at the same distance from
+ * field->run_offset as from field->offset, but for pointers, which are read as a whole.
+ */
+bool model_ctx_access(const struct ctx_layout *layout, s64 offset, u32 size, bool write,
+		      const struct ctx_field **field);
+
+/*
  * NULL when the kernel has no such program type or helper. PROG_TYPE_CUSTOM gives custom_type,
  * ids from HELPER_FIRST_CUSTOM the custom_helpers.
  */
@@ -121,7 +131,7 @@ const struct helper_proto *model_helper(const struct kernel_model *model, u32 id
 /*
  * The prototype by which a program of this type and attach type, loaded with that
  * privilege, may call the helper; NULL: "program of this type cannot use helper".
- * HELPER_ABSENT is the caller's to check. Custom helpers are open to every type.
+ * HELPER_ABSENT is the caller's to check. Custom helpers are PROG_TYPE_CUSTOM's.
  */
 const struct helper_proto *model_prog_helper(const struct kernel_model *model,
 					     const struct prog_type_model *type, u32 attach_type,

@@ -106,6 +106,7 @@ enum field_access {
 	FIELD_NARROW = 1 << 2, /* may be read in smaller pieces */
 	FIELD_NULLABLE = 1 << 3,
 	FIELD_MEM_WRITE = 1 << 4, /* FIELD_MEM: the program may write there */
+	FIELD_ANY_SIZE = 1 << 5,  /* 1, 2, 4 and 8 aligned bytes anywhere in it, written too */
 };
 
 /* What the loader of a program may do, each including the ones before it. */

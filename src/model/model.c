@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/model.h"
+
+const struct prog_type_model *model_prog_type(const struct kernel_model *model, u32 type)
+{
+	if (type == PROG_TYPE_CUSTOM)
+		return model->custom_type;
+	return type < model->n_prog_types ? model->prog_types[type] : NULL;
+}
+
+const struct helper_proto *model_helper(const struct kernel_model *model, u32 id)
+{
+	if (id < HELPER_FIRST_CUSTOM)
+		return id < model->n_helpers ? model->helpers[id] : NULL;
+	id -= HELPER_FIRST_CUSTOM;
+	return id < model->n_custom_helpers ? model->custom_helpers[id] : NULL;
+}
+
+static const struct helper_grant *find_grant(const struct prog_type_model *type, u32 id)
+{
+	const struct helper_set *const *sets = type->helper_sets;
+
+	for (; sets && *sets; sets++)
+		for (u32 i = 0; i < (*sets)->n_grants; i++)
+			if ((*sets)->grants[i].id == id)
+				return &(*sets)->grants[i];
+	return NULL;
+}
+
+const struct helper_proto *model_prog_helper(const struct kernel_model *model,
+					     const struct prog_type_model *type, u32 attach_type,
+					     enum privilege privilege, u32 id)
+{
+	const struct helper_grant *grant;
+
+	if (id >= HELPER_FIRST_CUSTOM)
+		return type->type == PROG_TYPE_CUSTOM ? model_helper(model, id) : NULL;
+	grant = find_grant(type, id);
+	if (!grant || grant->needs > privilege)
+		return NULL;
+	if (grant->attach_types && (attach_type > 63 || !(grant->attach_types >> attach_type & 1)))
+		return NULL;
+	return grant->variant ? model->helper_variants[grant->variant] : model_helper(model, id);
+}
+
+static const struct ctx_field *find_field(const struct ctx_layout *layout, u32 offset)
+{
+	for (u32 i = 0; i < layout->n_fields; i++) {
+		const struct ctx_field *field = &layout->fields[i];
+
+		if (offset >= field->offset && offset - field->offset < field->size)
+			return field;
+	}
+	return NULL;
+}
+
+static bool field_access(const struct ctx_field *field, u32 offset, u32 size, bool write)
+{
+	u32 unit = field->unit ? field->unit : field->size;
+	u32 into = offset - field->offset;
+
+	if (!(field->access & (write ? FIELD_WRITE : FIELD_READ)) || into + size > field->size)
+		return false;
+	if (field->access & FIELD_ANY_SIZE)
+		return true;
+	if (size == unit)
+		return into % unit == 0;
+	return !write && size < unit && (field->access & FIELD_NARROW);
+}
+
+bool model_ctx_access(const struct ctx_layout *layout, s64 offset, u32 size, bool write,
+		      const struct ctx_field **field)
+{
+	*field = NULL;
+	if (!layout || offset < 0 || size > layout->size || offset > layout->size - size ||
+	    !size || size & (size - 1) || offset & (size - 1))
+		return false;
+	if (layout->fields) {
+		*field = find_field(layout, offset);
+		return *field && field_access(*field, offset, size, write);
+	}
+	return offset >= layout->first && (!write || offset + size <= layout->writable_size);
+}
