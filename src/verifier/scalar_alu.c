@@ -26,16 +26,30 @@ static bool low_half_is_its_own(u32 op, const struct scalar *b)
 	}
 }
 
+/*
+ * A shift by half the width or more pushes the upper half out: what matters is the low
+ * bits, and any number that has the same low bits will do. The sign-extended one keeps
+ * both intervals of the low word apart (r <<= 32; r s>>= 32 is how older compilers extend).
+ */
+static struct scalar drop_upper_half(const struct scalar *a, u64 by)
+{
+	return scalar_sext(a, (u32)(SCALAR_BITS - by));
+}
+
 struct scalar scalar_alu(u32 op, bool is32, const struct scalar *a, const struct scalar *b)
 {
 	struct word low_a = scalar_low(a), low_b = scalar_low(b);
 	struct word high_a, high_b, low;
-	struct scalar out;
+	struct scalar out, rest;
 
 	if (is32)
 		return scalar_of_low(word_alu(op, &low_a, &low_b, SCALAR_HALF));
 	if (op == BPF_MOV)
 		return *b;
+	if (op == BPF_LSH && scalar_is_const(b) && b->umin >= SCALAR_HALF && b->umin < SCALAR_BITS) {
+		rest = drop_upper_half(a, b->umin);
+		a = &rest;
+	}
 	high_a = scalar_high(a);
 	high_b = scalar_high(b);
 	if (low_half_is_its_own(op, b))
@@ -93,6 +107,8 @@ struct scalar scalar_sext(const struct scalar *s, u32 bits)
 	struct word w = low_word(s, bits);
 	u64 above = low_mask(SCALAR_BITS) & ~low_mask(bits);
 
+	if (bits >= SCALAR_BITS)
+		return *s;
 	w.bits = tnum_cast(tnum_sext(w.bits, bits), SCALAR_BITS);
 	if (!span_empty(w.half[1]))
 		w.half[1] = (struct span){ w.half[1].lo | above, w.half[1].hi | above };

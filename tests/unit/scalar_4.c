@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define SCALAR_BITS 4
+#include "unit/scalar_small.h"
