@@ -85,11 +85,12 @@ static bool same_spans(const struct word *a, const struct word *b)
 	return memcmp(a->half, b->half, sizeof(a->half)) == 0;
 }
 
+/* Both words, the full one reduced and of more than one number. */
 static bool words_agree(struct word *high, struct word *low)
 {
 	struct word before;
 
-	if (!word_reduce(high, SCALAR_BITS) || !carry_down(low, high))
+	if (!carry_down(low, high))
 		return false;
 	if (low->bits.mask == LOW)
 		/* Nothing is known of the low half, at most that it is not this or that end. */
@@ -111,7 +112,14 @@ static struct scalar scalar_empty(void)
 
 bool scalar_store(struct scalar *s, struct word high, struct word low)
 {
-	if (!words_agree(&high, &low)) {
+	bool some = word_reduce(&high, SCALAR_BITS);
+	u64 value = high.bits.value;
+
+	if (some && word_is_const(&high) && word_has(&low, value & LOW, SCALAR_HALF)) {
+		*s = scalar_const(value);
+		return true;
+	}
+	if (!some || !words_agree(&high, &low)) {
 		*s = scalar_empty();
 		return false;
 	}

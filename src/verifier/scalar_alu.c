@@ -38,24 +38,23 @@ static struct scalar drop_upper_half(const struct scalar *a, u64 by)
 
 struct scalar scalar_alu(u32 op, bool is32, const struct scalar *a, const struct scalar *b)
 {
-	struct word low_a = scalar_low(a), low_b = scalar_low(b);
-	struct word high_a, high_b, low;
+	struct word low_a, low_b, high_a, high_b, low = word_full(SCALAR_HALF);
 	struct scalar out, rest;
 
+	if (op == BPF_MOV)
+		return is32 ? scalar_zext(b, SCALAR_HALF) : *b;
+	low_a = scalar_low(a);
+	low_b = scalar_low(b);
 	if (is32)
 		return scalar_of_low(word_alu(op, &low_a, &low_b, SCALAR_HALF));
-	if (op == BPF_MOV)
-		return *b;
 	if (op == BPF_LSH && scalar_is_const(b) && b->umin >= SCALAR_HALF && b->umin < SCALAR_BITS) {
 		rest = drop_upper_half(a, b->umin);
 		a = &rest;
 	}
 	high_a = scalar_high(a);
 	high_b = scalar_high(b);
-	if (low_half_is_its_own(op, b))
+	if (low_half_is_its_own(op, b) && !(scalar_is_const(a) && scalar_is_const(b)))
 		low = word_alu(op, &low_a, &low_b, SCALAR_HALF);
-	else
-		low = word_full(SCALAR_HALF);
 	scalar_store(&out, word_alu(op, &high_a, &high_b, SCALAR_BITS), low);
 	return out;
 }

@@ -53,6 +53,18 @@ struct tnum tnum_xor(struct tnum a, struct tnum b)
 	return (struct tnum){ (a.value ^ b.value) & ~mask, mask };
 }
 
+/* The low bits that both know, and the zeros that both end in: what remains of a product of
+ * two numbers that are mostly unknown. */
+static struct tnum mul_low_bits(struct tnum a, struct tnum b)
+{
+	u64 known = (a.mask & -a.mask) | (b.mask & -b.mask);
+	u64 least_a = (a.value | a.mask) & -(a.value | a.mask);
+	u64 least_b = (b.value | b.mask) & -(b.value | b.mask);
+	u64 mask = -(known & -known) & -(least_a * least_b);
+
+	return (struct tnum){ a.value * b.value & ~mask, mask };
+}
+
 /*
  * Long multiplication: each bit that a may have adds b, shifted there. A bit that is only
  * possible leaves both outcomes.
@@ -69,6 +81,8 @@ struct tnum tnum_mul(struct tnum a, struct tnum b)
 		a = b;
 		b = swap;
 	}
+	if (__builtin_popcountll(a.value | a.mask) > 48)
+		return mul_low_bits(a, b);
 	for (u64 left = a.value | a.mask; left; left &= left - 1) {
 		u32 at = (u32)__builtin_ctzll(left);
 		struct tnum shifted = { b.value << at, b.mask << at };

@@ -115,6 +115,13 @@ static inline bool word_is_const(const struct word *w)
 	return word_umin(w) == word_umax(w);
 }
 
+static inline bool word_has(const struct word *w, u64 x, u32 n)
+{
+	struct span s = w->half[x >> (n - 1)];
+
+	return tnum_has(w->bits, x) && x >= s.lo && x <= s.hi;
+}
+
 /* Narrows to lo..hi in unsigned order. */
 static inline void word_clip_unsigned(struct word *w, u64 lo, u64 hi)
 {
