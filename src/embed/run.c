@@ -118,8 +118,8 @@ int skep_prog_stats(const struct skep_prog *handle, struct skep_stats *stats)
 	stats->runs = load_relaxed(&prog->run_cnt);
 	stats->time_ns = load_relaxed(&prog->run_time_ns);
 	stats->misses = load_relaxed(&prog->misses);
-	stats->budget_ended = load_relaxed(&prog->budget_ended);
-	stats->cancelled = load_relaxed(&prog->cancelled);
+	stats->budget_ended = load_relaxed(&handle->prog->budget_ended);
+	stats->cancelled = load_relaxed(&handle->prog->cancelled);
 	return 0;
 }
 
