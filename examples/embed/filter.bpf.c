@@ -32,7 +32,7 @@ static int is_admin(const char *url)
 }
 
 SEC("skep/request")
-int filter(struct request *req)
+enum verdict filter(struct request *req)
 {
 	__u32 client = req->client;
 	__u64 one = 1, *count;
@@ -56,7 +56,7 @@ int filter(struct request *req)
 
 /* The same place, another policy: everything is allowed. */
 SEC("skep/request")
-int allow_all(struct request *req)
+enum verdict allow_all(struct request *req)
 {
 	return ALLOW;
 }
