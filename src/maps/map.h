@@ -83,6 +83,12 @@ struct map_ops {
 	/* key NULL or not found: the first key. -ENOENT after the last. */
 	int (*sys_next)(struct map *map, const void *key, void *next);
 
+	/*
+	 * Hashes only (their batch commands): the first element at or after slot *position; copies
+	 * its key and (all CPUs') value and moves *position behind it. -ENOENT at the end.
+	 */
+	int (*sys_walk)(struct map *map, u32 *position, void *key, void *value);
+
 	/* Single-value array (.rodata, .bss): address of byte offset, for ldimm64. NULL if outside. */
 	u8 *(*value_addr)(struct map *map, u32 offset);
 	u64 (*memory)(const struct map *map); /* bytes: fdinfo's memlock, map mem_usage */
