@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seizing a process that runs, and letting it go. PTRACE_INTERRUPT, which both need to get
+ * a thread to stop, ends some system calls with EINTR that no signal handler ever saw
+ * (signal(7), "Interruption of system calls ... by stop signals": epoll_wait, semop, and
+ * socket calls with a timeout). The thread must not notice: such a call is made to begin
+ * again. If skep is killed there is no interruption at all: Linux drops the tracing and
+ * threads that stand still for the tracer go on.
+ */
+#define _GNU_SOURCE
+#include "hooks/syscall/internal.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "hooks/syscall/regs.h"
+
+/* Is a signal on its way that may be what ended the call? */
+static bool signal_pending(pid_t tid)
+{
+	s64 own = proc_status(tid, "SigPnd", 16);
+	s64 shared = proc_status(tid, "ShdPnd", 16);
+	s64 blocked = proc_status(tid, "SigBlk", 16);
+
+	return ((own | shared) & ~blocked) != 0;
+}
+
+void tracee_hide_interrupt(struct tracee *tracee)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+	s64 nr;
+
+	if (ptrace(PTRACE_GETREGSET, tracee->tid, (void *)NT_PRSTATUS, &iov))
+		return;
+	nr = regs_call(&regs);
+	/* close has closed, and connect goes on connecting: neither may be made twice. */
+	if (iov.iov_len != sizeof(regs) || nr < 0 || regs_result(&regs) != -EINTR ||
+	    nr == SYS_close || nr == SYS_connect || signal_pending(tracee->tid))
+		return;
+	if (regs_call_again(&regs))
+		ptrace(PTRACE_SETREGSET, tracee->tid, (void *)NT_PRSTATUS, &iov);
+}
+
+/* 1: a new one; 0: known or gone meanwhile; -errno. */
+static int seize_thread(struct tracer *tracer, pid_t tid)
+{
+	struct tracee *tracee;
+
+	if (tracee_find(tracer, tid))
+		return 0;
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(long)TRACER_OPTIONS)) {
+		/* A thread born since its creator was seized is ours already. */
+		if (errno == EPERM && proc_status(tid, "TracerPid", 10) == syscall(SYS_gettid))
+			return 0;
+		return errno == ESRCH ? 0 : -errno;
+	}
+	tracee = tracee_add(tracer, tid);
+	if (!tracee)
+		return -ENOMEM;
+	tracee->fresh = false;
+	tracee->interrupted = ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0;
+	return 1;
+}
+
+/* Seizes the threads there are now: how many were new, or -errno. */
+static int seize_pass(struct tracer *tracer, pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	int n = 0, one;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while ((entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+
+		one = tid > 0 ? seize_thread(tracer, tid) : 0;
+		if (one < 0) {
+			n = one;
+			break;
+		}
+		n += one;
+	}
+	closedir(dir);
+	return n;
+}
+
+int tracer_seize(struct tracer *tracer, pid_t pid)
+{
+	int n;
+
+	tracer->root = pid;
+	tracer->filtered = false;
+	/* Threads that unseized threads make meanwhile are found by the next pass. */
+	do
+		n = seize_pass(tracer, pid);
+	while (n > 0);
+	if (n == 0 && !tracer->n_tracees)
+		n = -ESRCH;
+	if (n < 0 && tracer->n_tracees) {
+		tracer->stop_asked = 1;
+		tracer_loop(tracer);
+	}
+	return n;
+}
+
+void tracer_interrupt_all(struct tracer *tracer)
+{
+	for (size_t i = 0; i < TRACER_BUCKETS; i++)
+		for (struct tracee *tracee = tracer->buckets[i]; tracee; tracee = tracee->next)
+			if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) == 0)
+				tracee->interrupted = true;
+}
