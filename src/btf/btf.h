@@ -12,23 +12,30 @@
 #include "base/text.h"
 #include "base/types.h"
 
-
 struct btf {
 	u8 *data; /* own copy: header, types, strings */
 	u32 size;
-	const struct btf_type **types; /* by id; [0] is void */
-	u32 n_types;
+	void *memory; /* that data lies in, placed so that the types are aligned */
+	const struct btf_type **types; /* types[id - start_id]; without a base [0] is void */
+	u32 start_id;		       /* first own id: 0, or base->n_types */
+	u32 n_types;		       /* ids are below this, the base's included */
 	const char *strings;
 	u32 strings_len;
-	u32 *sizes;  /* resolved byte size per id; 0 where there is none */
-	u32 *hash;   /* name lookup */
-	u32 hash_mask;
-	const struct btf *base; /* split BTF: ids below base->n_types are there */
+	u32 start_str;	/* first own string offset: 0, or the end of the base's */
+	u32 *resolved;	/* per own id: what modifiers, pointers and variables lead to */
+	u32 *sizes;	/* per own id: size in bytes, BTF_NO_SIZE where there is none */
+	u32 *buckets;	/* name lookup: first id of a chain, 0 ends it */
+	u32 *chain;	/* per own id: the next one */
+	u32 bucket_mask;
+	const struct btf *base; /* split BTF: ids below start_id are there */
 };
+
+#define BTF_NO_SIZE 0xffffffffu
 
 /*
  * Parses and checks raw BTF as Linux's BTF_LOAD does. log receives one line on error
- * (may be NULL). 0, -EINVAL, -E2BIG, -ENOMEM. The bytes are copied.
+ * (may be NULL). 0, -EINVAL, -E2BIG, -ENOTSUPP, -ELOOP, -ENOMEM. The bytes are copied; base
+ * must outlive the result.
  */
 int btf_parse(const void *data, u32 size, const struct btf *base, struct text *log,
 	      struct btf **out);
@@ -45,6 +52,51 @@ static inline u32 btf_kind(const struct btf_type *t)
 static inline u32 btf_vlen(const struct btf_type *t)
 {
 	return BTF_INFO_VLEN(t->info);
+}
+static inline bool btf_kflag(const struct btf_type *t)
+{
+	return BTF_INFO_KFLAG(t->info);
+}
+static inline const struct btf_member *btf_members(const struct btf_type *t)
+{
+	return (const struct btf_member *)(t + 1);
+}
+static inline const struct btf_array *btf_array_of(const struct btf_type *t)
+{
+	return (const struct btf_array *)(t + 1);
+}
+static inline const struct btf_param *btf_params(const struct btf_type *t)
+{
+	return (const struct btf_param *)(t + 1);
+}
+static inline const struct btf_var_secinfo *btf_var_secinfos(const struct btf_type *t)
+{
+	return (const struct btf_var_secinfo *)(t + 1);
+}
+static inline u32 btf_int_data(const struct btf_type *t)
+{
+	return *(const u32 *)(t + 1);
+}
+/* Where a member starts in its struct, in bits; its width when it is a bitfield, else 0. */
+static inline u32 btf_member_bits(const struct btf_type *t, const struct btf_member *m)
+{
+	return btf_kflag(t) ? BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset;
+}
+static inline u32 btf_member_width(const struct btf_type *t, const struct btf_member *m)
+{
+	return btf_kflag(t) ? BTF_MEMBER_BITFIELD_SIZE(m->offset) : 0;
+}
+/* const, volatile, restrict, typedef, type tag. */
+static inline bool btf_is_modifier(const struct btf_type *t)
+{
+	u32 kind = btf_kind(t);
+
+	return kind == BTF_KIND_CONST || kind == BTF_KIND_VOLATILE || kind == BTF_KIND_RESTRICT ||
+	       kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_TYPE_TAG;
+}
+static inline bool btf_is_composite(const struct btf_type *t)
+{
+	return btf_kind(t) == BTF_KIND_STRUCT || btf_kind(t) == BTF_KIND_UNION;
 }
 
 /* Id of the type of that name and kind (kind 0: any), or -ENOENT. */
@@ -91,10 +143,16 @@ s32 btf_add_enum(struct btf_builder *b, const char *name, u32 size, bool is_sign
 s32 btf_add_enumerator(struct btf_builder *b, const char *name, s64 value);
 s32 btf_add_typedef(struct btf_builder *b, const char *name, u32 type);
 s32 btf_add_modifier(struct btf_builder *b, u32 kind, u32 type);
+s32 btf_add_type_tag(struct btf_builder *b, const char *tag, u32 type);
 s32 btf_add_func_proto(struct btf_builder *b, u32 ret);
 s32 btf_add_param(struct btf_builder *b, const char *name, u32 type);
 s32 btf_add_func(struct btf_builder *b, const char *name, u32 proto, u32 linkage);
-/* The finished bytes, owned by the builder. */
+s32 btf_add_var(struct btf_builder *b, const char *name, u32 type, u32 linkage);
+s32 btf_add_datasec(struct btf_builder *b, const char *name, u32 size);
+s32 btf_add_secinfo(struct btf_builder *b, u32 var, u32 offset, u32 size);
+s32 btf_add_float(struct btf_builder *b, const char *name, u32 size);
+s32 btf_add_decl_tag(struct btf_builder *b, const char *tag, u32 type, s32 component);
+/* The finished bytes, owned by the builder; NULL when an addition failed. */
 const void *btf_builder_data(struct btf_builder *b, u32 *size);
 
 #endif
