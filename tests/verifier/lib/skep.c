@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Skep's verifier as a judge: called directly, with maps that have facts but no elements. */
+#include "verifier/lib/subject.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "btf/btf.h"
+#include "verifier/verifier.h"
+
+#define LOG_SIZE (4u << 20)
+
+static struct kernel_model *model;
+static struct btf *value_btf;
+static struct map maps[FIXTURE_COUNT];
+static struct map_facts inner = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
+				  .max_entries = 1, .spin_lock_off = -1, .timer_off = -1 };
+
+static struct map *fixture_map(u32 i)
+{
+	const struct fixture_desc *desc = &fixtures[i];
+	struct map *map = &maps[i];
+
+	if (map->facts.type)
+		return map;
+	map->facts = (struct map_facts){
+		.type = desc->type,
+		.key_size = desc->key_size,
+		.value_size = desc->value_size,
+		.max_entries = desc->max_entries,
+		.flags = desc->flags,
+		.spin_lock_off = i == FIXTURE_spin_lock || i == FIXTURE_sk_storage ? 4 : -1,
+		.timer_off = i == FIXTURE_timer ? 0 : -1,
+	};
+	map->ops = map_ops_of(desc->type);
+	snprintf(map->facts.name, sizeof(map->facts.name), "%s", desc->name);
+	if (desc->type == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		map->facts.inner = &inner;
+	if (desc->value_type_id) {
+		map->facts.btf = value_btf;
+		map->facts.btf_key_type_id = 1;
+		map->facts.btf_value_type_id = desc->value_type_id;
+	}
+	return map;
+}
+
+/* The fd of a fixture is its number and 100: never one that a program names by chance. */
+static int resolve(void *data, s32 number, bool is_index, struct map **map)
+{
+	if (is_index || number < 100 || number >= 100 + FIXTURE_COUNT)
+		return is_index ? -EINVAL : -EBADF;
+	*map = fixture_map((u32)number - 100);
+	return 0;
+}
+
+static bool setup(struct verdict *v)
+{
+	u32 size;
+	const void *data = fixture_btf(&size);
+
+	if (model)
+		return true;
+	if (model_skep_new(&model) || btf_parse(data, size, NULL, NULL, &value_btf)) {
+		snprintf(v->message, sizeof(v->message), "no kernel model");
+		return false;
+	}
+	return true;
+}
+
+static u32 kfunc_id(const char *name)
+{
+	s32 id = model->btf ? btf_find(model->btf, name, BTF_KIND_FUNC) : -1;
+
+	return id < 0 ? 0 : (u32)id;
+}
+
+static u64 now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
+{
+	struct text log = { 0 };
+	struct btf *btf = NULL;
+	struct verify_result result = { 0 };
+	struct verify_request request = {
+		.prog_type = s->prog_type,
+		.expected_attach_type = s->attach_type,
+		.prog_flags = s->prog_flags,
+		.insns = s->insns,
+		.insn_cnt = s->n_insns,
+		.gpl_compatible = s->gpl,
+		.privileged = !s->unprivileged,
+		.func_info = s->func_info,
+		.func_info_cnt = s->n_func_info,
+		.func_info_rec_size = s->n_func_info ? sizeof(s->func_info[0]) : 0,
+		.resolver = { NULL, resolve },
+		.log_level = log_level,
+		.log = &log,
+	};
+
+	memset(v, 0, sizeof(*v));
+	if (!setup(v))
+		return;
+	request.model = model;
+	if (log_level) {
+		v->log = malloc(LOG_SIZE);
+		log = text_in(v->log, LOG_SIZE);
+	}
+	for (u32 i = 0; i < s->n_maps; i++)
+		s->insns[s->maps[i].insn].imm = (s32)s->maps[i].fixture + 100;
+	for (u32 i = 0; i < s->n_kfuncs; i++)
+		s->insns[s->kfuncs[i].insn].imm = (s32)kfunc_id(s->kfuncs[i].name);
+	if (s->attach_to[0])
+		request.attach_btf_id = kfunc_id(s->attach_to);
+	v->judged = true;
+	if (s->btf_size && btf_parse(s->btf, s->btf_size, NULL, NULL, &btf)) {
+		v->err = -EINVAL;
+		snprintf(v->message, sizeof(v->message), "BTF does not parse");
+		return;
+	}
+	request.btf = btf;
+	v->ns = now();
+	v->err = verify(&request, &result);
+	v->ns = now() - v->ns;
+	v->processed = result.stats.insns_processed;
+	v->insn = result.refusal.insn;
+	if (v->err)
+		snprintf(v->message, sizeof(v->message), "%s", result.refusal.message);
+	if (result.image)
+		image_free(result.image);
+	btf_free(btf);
+}
+
+void judge_skep_apart(struct subject *s, u32 seconds, struct verdict *v)
+{
+	int fds[2], status = 0;
+	pid_t pid;
+
+	memset(v, 0, sizeof(*v));
+	if (!setup(v) || pipe(fds))
+		return;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		alarm(seconds);
+		judge_skep(s, 0, v);
+		_exit(write(fds[1], v, sizeof(*v)) != sizeof(*v));
+	}
+	close(fds[1]);
+	if (read(fds[0], v, sizeof(*v)) != sizeof(*v))
+		memset(v, 0, sizeof(*v));
+	close(fds[0]);
+	waitpid(pid, &status, 0);
+	if (v->judged)
+		return;
+	v->judged = true;
+	v->insn = -1;
+	v->err = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? -ETIME : -EFAULT;
+	snprintf(v->message, sizeof(v->message), v->err == -ETIME ? "TIMEOUT after %u s" : "CRASH",
+		 seconds);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/lib/subject.h"
+
+#include <string.h>
+
+const struct fixture_desc fixtures[FIXTURE_COUNT] = {
+#define X(name, type, key, value, entries, flags, id)                                              \
+	{ #name, type, key, value, entries, flags, id },
+	FIXTURES(X)
+#undef X
+};
+
+bool verdict_accepts(const struct verdict *verdict)
+{
+	return verdict->judged && verdict->err == 0;
+}
+
+/*
+ *	[1] int
+ *	[2] struct bpf_spin_lock { int val; }
+ *	[3] struct guarded { int cnt; struct bpf_spin_lock lock; }
+ *	[4] struct bpf_timer, 16 bytes
+ *	[5] struct timed { struct bpf_timer timer; }
+ *	[6] struct prog_test_ref_kfunc	[7] struct prog_test_member
+ *	[8] untrusted kptr to [6]  [9] referenced kptr to [6]  [10] to [7]
+ *	[11] [12] [13] pointers to these
+ *	[14] struct pointers { three of them }
+ */
+#define KIND(kind, vlen) ((u32)(kind) << 24 | (vlen))
+
+enum {
+	S_LOCK = 1,
+	S_VAL = 15,
+	S_CNT = 19,
+	S_GUARDED = 23,
+	S_TIMER = 31,
+	S_TIMED = 41,
+	S_POINTERS = 47,
+	S_REF = 56,
+	S_MEMBER = 76,
+	S_UNTRUSTED = 93,
+	S_KPTR = 108,
+};
+
+static const char strings[] = "\0bpf_spin_lock\0val\0cnt\0guarded\0bpf_timer\0timed\0pointers\0"
+			      "prog_test_ref_kfunc\0prog_test_member\0kptr_untrusted\0kptr";
+
+static const u32 types[] = {
+	0, KIND(BTF_KIND_INT, 0), 4, BTF_INT_SIGNED << 24 | 32,
+	S_LOCK, KIND(BTF_KIND_STRUCT, 1), 4, S_VAL, 1, 0,
+	S_GUARDED, KIND(BTF_KIND_STRUCT, 2), 8, S_CNT, 1, 0, S_VAL, 2, 32,
+	S_TIMER, KIND(BTF_KIND_STRUCT, 0), 16,
+	S_TIMED, KIND(BTF_KIND_STRUCT, 1), 16, S_VAL, 4, 0,
+	S_REF, KIND(BTF_KIND_STRUCT, 0), 0,
+	S_MEMBER, KIND(BTF_KIND_STRUCT, 0), 0,
+	S_UNTRUSTED, KIND(BTF_KIND_TYPE_TAG, 0), 6,
+	S_KPTR, KIND(BTF_KIND_TYPE_TAG, 0), 6,
+	S_KPTR, KIND(BTF_KIND_TYPE_TAG, 0), 7,
+	0, KIND(BTF_KIND_PTR, 0), 8,
+	0, KIND(BTF_KIND_PTR, 0), 9,
+	0, KIND(BTF_KIND_PTR, 0), 10,
+	S_POINTERS, KIND(BTF_KIND_STRUCT, 3), 24,
+	S_VAL, 11, 0, S_VAL, 12, 64, S_VAL, 13, 128,
+};
+
+const void *fixture_btf(u32 *size)
+{
+	static struct {
+		struct btf_header header;
+		u32 types[ARRAY_SIZE(types)];
+		char strings[sizeof(strings)];
+	} __attribute__((packed)) raw = {
+		.header = {
+			.magic = BTF_MAGIC,
+			.version = BTF_VERSION,
+			.hdr_len = sizeof(struct btf_header),
+			.type_len = sizeof(types),
+			.str_off = sizeof(types),
+			.str_len = sizeof(strings),
+		},
+	};
+
+	memcpy(raw.types, types, sizeof(types));
+	memcpy(raw.strings, strings, sizeof(strings));
+	*size = sizeof(struct btf_header) + sizeof(types) + sizeof(strings);
+	return &raw;
+}

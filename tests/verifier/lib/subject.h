@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program to be judged, and the judges: Skep's verifier, called directly, and the Linux
+ * this machine runs, through PROG_LOAD where it lets us. Both see the same instructions
+ * and maps of the same shape. Nothing is attached or run, and every fd is closed again.
+ */
+#ifndef SKEP_TESTS_SUBJECT_H
+#define SKEP_TESTS_SUBJECT_H
+
+#include <linux/bpf.h>
+#include <linux/btf.h>
+
+#include "base/types.h"
+
+/*
+ * The maps a program may name. The first ones are in the order in which Linux's own
+ * verifier tests number theirs. X(name, type, key size, value size, entries, flags,
+ * id of the value's type in the fixtures' BTF or 0)
+ */
+#define FIXTURES(X)                                                                                \
+	X(hash_8b, BPF_MAP_TYPE_HASH, 8, 8, 1, BPF_F_NO_PREALLOC, 0)                               \
+	X(hash_48b, BPF_MAP_TYPE_HASH, 8, 48, 1, BPF_F_NO_PREALLOC, 0)                             \
+	X(hash_16b, BPF_MAP_TYPE_HASH, 8, 16, 1, BPF_F_NO_PREALLOC, 0)                             \
+	X(array_48b, BPF_MAP_TYPE_ARRAY, 4, 48, 1, 0, 0)                                           \
+	X(prog1, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0, 0)                                           \
+	X(prog2, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 8, 0, 0)                                           \
+	X(map_in_map, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, 0)                                   \
+	X(cgroup_storage, BPF_MAP_TYPE_CGROUP_STORAGE, 16, 64, 0, 0, 0)                            \
+	X(percpu_cgroup_storage, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, 16, 64, 0, 0, 0)              \
+	X(sockmap, BPF_MAP_TYPE_SOCKMAP, 4, 4, 1, 0, 0)                                            \
+	X(sockhash, BPF_MAP_TYPE_SOCKHASH, 4, 4, 1, 0, 0)                                          \
+	X(xskmap, BPF_MAP_TYPE_XSKMAP, 4, 4, 1, 0, 0)                                              \
+	X(stacktrace, BPF_MAP_TYPE_STACK_TRACE, 4, 8, 1, 0, 0)                                     \
+	X(spin_lock, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, 3)                                            \
+	X(array_ro, BPF_MAP_TYPE_ARRAY, 4, 48, 1, BPF_F_RDONLY_PROG, 0)                            \
+	X(array_wo, BPF_MAP_TYPE_ARRAY, 4, 48, 1, BPF_F_WRONLY_PROG, 0)                            \
+	X(array_small, BPF_MAP_TYPE_ARRAY, 4, 1, 1, 0, 0)                                          \
+	X(sk_storage, BPF_MAP_TYPE_SK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC, 3)                      \
+	X(event_output, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1, 0, 0)                              \
+	X(reuseport_array, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, 8, 1, 0, 0)                        \
+	X(ringbuf, BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, 0)                                         \
+	X(timer, BPF_MAP_TYPE_ARRAY, 4, 16, 1, 0, 5)                                               \
+	X(kptr, BPF_MAP_TYPE_ARRAY, 4, 24, 1, 0, 14)                                               \
+	X(array_8b, BPF_MAP_TYPE_ARRAY, 4, 8, 16, 0, 0)                                            \
+	X(percpu_hash, BPF_MAP_TYPE_PERCPU_HASH, 8, 16, 16, 0, 0)                                  \
+	X(percpu_array, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 16, 16, 0, 0)                                \
+	X(hash_key16, BPF_MAP_TYPE_HASH, 16, 8, 16, 0, 0)
+
+enum fixture {
+#define X(name, ...) FIXTURE_##name,
+	FIXTURES(X)
+#undef X
+	FIXTURE_COUNT,
+};
+
+struct fixture_desc {
+	const char *name;
+	u32 type, key_size, value_size, max_entries, flags, value_type_id;
+};
+
+extern const struct fixture_desc fixtures[FIXTURE_COUNT];
+
+/* Raw BTF that types the values of spin_lock, sk_storage, timer and kptr. */
+const void *fixture_btf(u32 *size);
+
+struct subject_map {
+	u32 insn; /* the 64-bit immediate load that gets this map */
+	u32 fixture;
+};
+
+struct subject_kfunc {
+	u32 insn;
+	char name[60];
+};
+
+struct subject {
+	char name[160];
+	u32 prog_type, attach_type, prog_flags;
+	bool gpl, unprivileged;
+	struct bpf_insn *insns;
+	u32 n_insns;
+	u32 n_maps, n_kfuncs, n_func_info, btf_size;
+	struct subject_map maps[64];
+	struct subject_kfunc kfuncs[8];
+	struct bpf_func_info func_info[8];
+	char attach_to[60]; /* kernel function of a tracing or LSM program */
+	u8 btf[2048];	    /* raw, when n_func_info */
+};
+
+struct verdict {
+	bool judged; /* false: this judge cannot say; why is in message */
+	int err;     /* 0: accepted; else -errno */
+	s32 insn;    /* where it was refused, -1 when unknown */
+	u64 ns;
+	u64 processed;	   /* instructions; 0 when unknown */
+	char message[256]; /* the line that says why it was refused */
+	char *log;	   /* when asked for; free() */
+};
+
+/* log: also keep the log of that level (0: none). */
+void judge_skep(struct subject *subject, u32 log_level, struct verdict *verdict);
+void judge_linux(struct subject *subject, u32 log_level, struct verdict *verdict);
+/* Why this machine's Linux cannot be asked at all, or NULL. */
+const char *linux_unavailable(void);
+
+/*
+ * judge_skep in a process of its own: a crash, or more than that many seconds, is a verdict
+ * too (err -EFAULT or -ETIME, and the message says so). No log.
+ */
+void judge_skep_apart(struct subject *subject, u32 seconds, struct verdict *verdict);
+
+bool verdict_accepts(const struct verdict *verdict);
+
+#endif
