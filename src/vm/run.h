@@ -23,6 +23,9 @@ struct task_info {
 	u32 uid, gid;
 	char comm[16];
 	u64 task_addr; /* kernel-range address of its presented task_struct, or 0 */
+	/* Its pid namespace (st_dev in the kernel's encoding, st_ino) and its ids there; 0: not known */
+	u64 pidns_dev, pidns_ino;
+	u32 ns_pid, ns_tgid;
 };
 
 /* What differs between a library run, a traced process and a test. Entries may be NULL. */
@@ -79,6 +82,12 @@ struct run_ctx {
 	struct prog *prog; /* that is running (changes with a tail call) */
 	u8 *arena;	   /* base of the presented kernel objects */
 	u64 arena_mask;
+	/*
+	 * Where the frames of the program's stack are, for helpers that are given the address of
+	 * something on it (%s, probe_read_kernel). Set by the engine at entry; stack_low 0: they
+	 * lie on the thread's own stack, from the helper's frame up to stack_high.
+	 */
+	u64 stack_low, stack_high;
 	/* -- helpers only -- */
 	const struct world_ops *world;
 	void *world_data;
