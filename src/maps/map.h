@@ -101,6 +101,8 @@ struct map {
 	struct os_shm visible; /* mmapable array, ringbuf: its fd is the inode of the handle;
 				  fd -1 for other types */
 	struct os_shm sealed;  /* frozen read-only array: the contents programs see; fd -1 */
+	void *small_store, *small_sealed; /* what os_alloc gave for a small private memory */
+	bool shareable;
 	u32 cpus;
 	u32 handle; /* kernel's table index: what world_ops.notify gets */
 	struct epoch *epoch;
