@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -50,8 +51,14 @@ void os_unreserve(void *addr, size_t size)
 
 int os_shm_attach(struct os_shm *shm, int fd, size_t size)
 {
-	void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct stat st;
+	void *addr;
 
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size < 0 || (size_t)st.st_size < size)
+		return -EINVAL; /* touching what is not there would be SIGBUS */
+	addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (addr == MAP_FAILED)
 		return -errno;
 	*shm = (struct os_shm){ .fd = fd, .addr = addr, .size = size };
