@@ -2,7 +2,8 @@
 /*
  * skep test: runs programs of an object file on inputs that a test file gives, and compares
  * what comes out. The test file is a script, one word of action at the start of each line;
- * docs/man/skep-test.1 describes it, tables below list it. Every test starts with freshly loaded maps.
+ * docs/man/skep-test.1 describes it, tables below list it. Every test starts with freshly loaded
+ * maps.
  */
 #include "test_run.h"
 #include "value.h"
@@ -16,6 +17,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char help_test[] =
+    "usage: skep test OBJECT.bpf.o [TESTS]\n"
+    "\n"
+    "Runs programs of an object file on the inputs that the script TESTS gives, and compares\n"
+    "what comes out. Without TESTS, x.bpf.test is read for x.bpf.o; '-' is standard input.\n"
+    "\n"
+    "  test NAME                      starts a test, with fresh maps\n"
+    "  map MAP [KEY] = VALUE          sets an element\n"
+    "  packet BYTES | file PATH       the packet, in hex; 'packet + BYTES' appends\n"
+    "  ctx MEMBER = VALUE             a member of the context\n"
+    "  run PROGRAM [times N]\n"
+    "  expect return VALUE\n"
+    "  expect map MAP [KEY] = VALUE | [KEY] absent | count N\n"
+    "  expect packet BYTES | length N\n"
+    "  expect ctx MEMBER = VALUE\n"
+    "\n"
+    "Exit status: 0 all passed, 1 some failed, 2 the object does not load or the script is wrong.\n";
+
 struct script {
 	const char *path;
 	FILE *file;
@@ -23,10 +42,10 @@ struct script {
 	char text[8192];
 	struct test_setup setup;
 	struct test_run run;
-	bool open;	 /* a test is under way */
-	bool unusable;	 /* a line could not be understood: nothing after it means anything */
-	char name[256];	 /* of the test */
-	int failures;	 /* of the test */
+	bool open;      /* a test is under way */
+	bool unusable;  /* a line could not be understood: nothing after it means anything */
+	char name[256]; /* of the test */
+	int failures;   /* of the test */
 	int passed, failed;
 };
 
@@ -196,7 +215,8 @@ static void do_map(struct script *s, const char *at)
 		misuse(s, "out of memory");
 		return;
 	}
-	if (parse(s, &at, s->run.btf, e.map->value_type, value, e.map->value_size) && at_end(s, at)) {
+	if (parse(s, &at, s->run.btf, e.map->value_type, value, e.map->value_size) &&
+	    at_end(s, at)) {
 		for (u32 cpu = 1; cpu < copies_of(s, e.map); cpu++)
 			memcpy(value + (u64)cpu * stride_of(e.map), value, e.map->value_size);
 		if (skep_map_update(s->run.skep, e.map->fd, e.key, value, 0))
@@ -237,7 +257,8 @@ static bool take_packet(struct script *s, const char *at, u8 *out, u32 *len)
 	}
 	n = value_parse_hex(&at, out + *len, TEST_PACKET_MAX - *len);
 	if (n < 0 || n > TEST_PACKET_MAX - *len) {
-		misuse(s, n < 0 ? "a byte has two hex digits" : "the packet is longer than 65536 bytes");
+		misuse(s, n < 0 ? "a byte has two hex digits"
+				: "the packet is longer than 65536 bytes");
 		return false;
 	}
 	*len += (u32)n;
@@ -305,7 +326,7 @@ static bool take_memory(struct script *s, const char **at, u8 *out, u32 size)
 			misuse(s, "the text is longer than %u bytes", size);
 			return false;
 		}
-		out[n] = (u8)**at;
+		out[n] = (u8) * *at;
 	}
 	return take_char(at, '"');
 }
@@ -441,7 +462,8 @@ static void expect_value(struct script *s, const struct element *e, const char *
 			failure(s, "map %s: the key is absent", e->map->name);
 		} else if (!same_value(s, e->map, got, want)) {
 			shown(s, is, sizeof(is), e->map->value_type, got, e->map->value_size);
-			shown(s, should, sizeof(should), e->map->value_type, want, e->map->value_size);
+			shown(s, should, sizeof(should), e->map->value_type, want,
+			      e->map->value_size);
 			failure(s, "map %s: expected %s, it is %s", e->map->name, should, is);
 		}
 	}
@@ -466,7 +488,8 @@ static void expect_map(struct script *s, const char *at)
 				(unsigned long long)n, (unsigned long long)count);
 	} else if (e.has_key && take_keyword(&at, "absent")) {
 		value = value_buffer(s, e.map);
-		if (at_end(s, at) && value && !skep_map_lookup(s->run.skep, e.map->fd, e.key, value))
+		if (at_end(s, at) && value &&
+		    !skep_map_lookup(s->run.skep, e.map->fd, e.key, value))
 			failure(s, "map %s: the key is there", e.map->name);
 		free(value);
 	} else if (e.has_key && take_char(&at, '=')) {
@@ -495,9 +518,10 @@ static void expect_packet(struct script *s, const char *at)
 	u64 n;
 
 	if (take_keyword(&at, "length")) {
-		if (parse(s, &at, NULL, 0, &n, sizeof(n)) && at_end(s, at) && n != s->run.packet_len)
-			failure(s, "expected a packet of %llu bytes, it has %u", (unsigned long long)n,
-				s->run.packet_len);
+		if (parse(s, &at, NULL, 0, &n, sizeof(n)) && at_end(s, at) &&
+		    n != s->run.packet_len)
+			failure(s, "expected a packet of %llu bytes, it has %u",
+				(unsigned long long)n, s->run.packet_len);
 		return;
 	}
 	if (!take_packet(s, at, want, &len))
@@ -603,9 +627,9 @@ static bool take_argument(const char **at, enum skep_arg *arg, u32 *size)
 	static const struct {
 		const char *word;
 		enum skep_arg arg;
-	} kinds[] = { { "value", SKEP_ARG_VALUE },   { "ctx", SKEP_ARG_CTX },
-		      { "map", SKEP_ARG_MAP },	     { "read", SKEP_ARG_READ },
-		      { "write", SKEP_ARG_WRITE },   { "size", SKEP_ARG_SIZE },
+	} kinds[] = { { "value", SKEP_ARG_VALUE },    { "ctx", SKEP_ARG_CTX },
+		      { "map", SKEP_ARG_MAP },        { "read", SKEP_ARG_READ },
+		      { "write", SKEP_ARG_WRITE },    { "size", SKEP_ARG_SIZE },
 		      { "size0", SKEP_ARG_SIZE_OR_0 } };
 	char word[32], *colon;
 
@@ -647,8 +671,9 @@ static void do_helper(struct script *s, const char *at)
 	}
 	while (!take_char(&at, '=')) {
 		if (i == 5 || !take_argument(&at, &h->helper.arg[i], &h->helper.arg_size[i])) {
-			misuse(s, "expected: helper N [value|ctx|map|read|write|size|size0|read:BYTES|"
-				  "write:BYTES]... = RESULT");
+			misuse(s,
+			       "expected: helper N [value|ctx|map|read|write|size|size0|read:BYTES|"
+			       "write:BYTES]... = RESULT");
 			return;
 		}
 		i++;
@@ -697,9 +722,9 @@ static void do_line(struct script *s)
 	static const struct action outside[] = { { "test", do_test },
 						 { "pointer", do_pointer },
 						 { "helper", do_helper } };
-	static const struct action inside[] = { { "test", do_test },	 { "map", do_map },
+	static const struct action inside[] = { { "test", do_test },     { "map", do_map },
 						{ "packet", do_packet }, { "ctx", do_ctx },
-						{ "run", do_run },	 { "expect", do_expect } };
+						{ "run", do_run },       { "expect", do_expect } };
 	const char *at = skip_blanks(s->text);
 
 	if (!*at || *at == '#')
@@ -759,10 +784,8 @@ int cmd_test(int argc, char **argv)
 	static struct script script;
 	char path[4096];
 
-	if (argc < 2 || argc > 3 || argv[1][0] == '-') {
-		fprintf(stderr, "usage: skep test OBJECT.bpf.o [TESTS]\n");
-		return 2;
-	}
+	if (argc < 2 || argc > 3 || argv[1][0] == '-')
+		return bad_usage("test", "expected an object file, and maybe a script");
 	script.setup.object_path = argv[1];
 	default_path(argv[1], path, sizeof(path));
 	script.path = argc == 3 ? argv[2] : path;

@@ -35,13 +35,13 @@ static u64 stand_in(u32 n, const u64 *args)
 	return h ? h->result : 0;
 }
 
-#define STAND_INS(X)                                                                               \
+#define STAND_INS(X) \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
-#define STAND_IN(n)                                                                                \
-	static u64 stand_in_##n(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct skep_run *run)      \
-	{                                                                                          \
-		const u64 args[] = { a1, a2, a3, a4, a5 };                                         \
-		return stand_in(n, args);                                                          \
+#define STAND_IN(n)                                                                           \
+	static u64 stand_in_##n(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct skep_run *run) \
+	{                                                                                     \
+		const u64 args[] = { a1, a2, a3, a4, a5 };                                    \
+		return stand_in(n, args);                                                     \
 	}
 STAND_INS(STAND_IN)
 
@@ -126,8 +126,9 @@ static u32 fields_of(struct test_run *run, const char *context, u32 struct_id,
 			.name = name,
 			.offset = bits / 8,
 			.size = (u32)size,
-			.access = !is_pointer ? SKEP_READ | SKEP_WRITE
-					      : SKEP_READ | (pointer->writable ? SKEP_MEM_WRITE : 0),
+			.access = !is_pointer
+				      ? SKEP_READ | SKEP_WRITE
+				      : SKEP_READ | (pointer->writable ? SKEP_MEM_WRITE : 0),
 			.points_to = is_pointer ? pointer->size : 0,
 		};
 	}
@@ -236,12 +237,13 @@ static bool takes_packet(u32 type)
 }
 
 /* Through PROG_TEST_RUN, which builds the packet's surroundings. */
-static int run_packet(struct test_run *run, const struct loader_prog *prog, struct loader_error *error)
+static int run_packet(struct test_run *run, const struct loader_prog *prog,
+		      struct loader_error *error)
 {
 	static u8 out[TEST_PACKET_MAX];
 	union bpf_attr attr;
-	u32 ctx_size = prog->type == BPF_PROG_TYPE_XDP ? sizeof(struct xdp_md)
-						       : sizeof(struct __sk_buff);
+	u32 ctx_size =
+	    prog->type == BPF_PROG_TYPE_XDP ? sizeof(struct xdp_md) : sizeof(struct __sk_buff);
 
 	memset(&attr, 0, sizeof(attr));
 	attr.test.prog_fd = (u32)prog->fd;
@@ -265,7 +267,8 @@ static int run_packet(struct test_run *run, const struct loader_prog *prog, stru
 }
 
 /* Every other type gets the context as it is. */
-static int run_plain(struct test_run *run, const struct loader_prog *prog, struct loader_error *error)
+static int run_plain(struct test_run *run, const struct loader_prog *prog,
+		     struct loader_error *error)
 {
 	static const struct run_params params;
 	struct prog_object *object;

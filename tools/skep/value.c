@@ -289,7 +289,8 @@ static int parse_value(struct parser *p, u32 type_id, void *out, u32 size)
 	t = p->btf && type_id ? btf_resolve(p->btf, type_id, &id) : NULL;
 	if (!t) {
 		if (size > 8)
-			return fail(p, "without a type only hex: or a number of 8 bytes at most goes");
+			return fail(p,
+				    "without a type only hex: or a number of 8 bytes at most goes");
 		return put_number(p, out, size);
 	}
 	p->depth++;
