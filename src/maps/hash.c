@@ -358,9 +358,9 @@ static s64 hash_for_each(struct map *map, u64 func, u64 arg, u64 flags, struct r
 		return -E2BIG;
 	for (u64 bucket = 0; bucket <= hash->table.mask; bucket++) {
 		void *last = NULL, *key = keys[0];
-		u64 *elem;
+		u64 link, *elem;
 
-		while ((elem = table_first_after(&hash->table, bucket, last, key))) {
+		while ((elem = table_first_after(&hash->table, bucket, last, key, &link))) {
 			u8 *value = hash->planes ? percpu_value(hash, elem, rc->cpu)
 						 : elem_value(hash, elem);
 
@@ -421,21 +421,39 @@ static int hash_sys_lookup_erase(struct map *map, const void *key, void *value, 
 	return err ? err : hash_remove(hash_of(map), key, sys_lane(map), value);
 }
 
-static int hash_sys_next(struct map *map, const void *key, void *next)
+static int hash_sys_walk(struct map *map, u32 *bucket, const void *after, void *key, void *value)
 {
 	struct hash_map *hash = hash_of(map);
 	struct table *table = &hash->table;
-	u64 link, bucket = 0;
+
+	for (u64 at = *bucket; at <= table->mask; at++, after = NULL) {
+		u64 link, *elem;
+
+		if (!LINK_INDEX(load_relaxed(&table->buckets[at])))
+			continue;
+		while ((elem = table_first_after(table, at, after, key, &link))) {
+			*bucket = (u32)at;
+			if (!value)
+				return 0;
+			read_value(hash, elem, value);
+			if (load_relaxed(elem) == link)
+				return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int hash_sys_next(struct map *map, const void *key, void *next)
+{
+	struct table *table = &hash_of(map)->table;
+	u32 bucket = 0;
+	u64 link;
 
 	if (key && table_lookup(table, key, &link))
-		bucket = (u64)(table_bucket(table, key, table->key_size) - table->buckets);
+		bucket = (u32)(table_bucket(table, key, table->key_size) - table->buckets);
 	else
 		key = NULL;
-	for (; bucket <= table->mask; bucket++, key = NULL)
-		if (LINK_INDEX(load_relaxed(&table->buckets[bucket])) &&
-		    table_first_after(table, bucket, key, next))
-			return 0;
-	return -ENOENT;
+	return hash_sys_walk(map, &bucket, key, next, NULL);
 }
 
 /* Pages that nobody has used take no memory, so this counts what has been used. */
@@ -463,6 +481,7 @@ const struct map_ops hash_map_ops = {
 	.sys_erase = hash_sys_erase,
 	.sys_lookup_erase = hash_sys_lookup_erase,
 	.sys_next = hash_sys_next,
+	.sys_walk = hash_sys_walk,
 	.memory = hash_memory,
 };
 
@@ -482,5 +501,6 @@ const struct map_ops percpu_hash_map_ops = {
 	.sys_erase = hash_sys_erase,
 	.sys_lookup_erase = hash_sys_lookup_erase,
 	.sys_next = hash_sys_next,
+	.sys_walk = hash_sys_walk,
 	.memory = hash_memory,
 };

@@ -81,7 +81,14 @@ struct map_ops {
 	int (*sys_erase)(struct map *map, const void *key);
 	int (*sys_lookup_erase)(struct map *map, const void *key, void *value, u64 flags);
 	/* key NULL or not found: the first key. -ENOENT after the last. */
-	int (*sys_next)(struct map *map, const void *key, void *next);
+	int (*sys_next)(struct map *map, const void *key, void *next); /* next is other memory */
+	/*
+	 * Hashes, for batches, whose cursor is a bucket: the first element of bucket *bucket
+	 * behind the key `after` (NULL: its first), or else the first of a later bucket. Sets
+	 * *bucket, copies key and value (NULL: not wanted). -ENOENT when there is none. As
+	 * Linux does, let a batch end at the end of a bucket: to begin again there is enough.
+	 */
+	int (*sys_walk)(struct map *map, u32 *bucket, const void *after, void *key, void *value);
 
 	/*
 	 * Hashes only (their batch commands): the first element at or after slot *position; copies

@@ -96,7 +96,8 @@ bool table_erase(struct table *table, u32 lane, const void *key, const struct ta
 	return true;
 }
 
-u64 *table_first_after(const struct table *table, u64 bucket, const void *after, void *key)
+u64 *table_first_after(const struct table *table, u64 bucket, const void *after, void *key,
+		       u64 *link)
 {
 	u64 *head = &table->buckets[bucket];
 	u64 *before = head, *elem;
@@ -119,8 +120,10 @@ u64 *table_first_after(const struct table *table, u64 bucket, const void *after,
 		index = LINK_INDEX(here);
 		if (here & LINK_DEAD)
 			continue;
-		if (behind)
+		if (behind) {
+			*link = here;
 			return elem;
+		}
 		before = elem;
 		before_link = here;
 	}

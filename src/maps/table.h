@@ -136,8 +136,10 @@ bool table_erase(struct table *table, u32 lane, const void *key, const struct ta
 
 /*
  * The first element of a bucket, or the first behind `after` when that is not NULL. Copies
- * its key to `key`, which is other memory than `after`; NULL when there is none.
+ * its key to `key`, which is other memory than `after`; *link as for table_search. NULL when
+ * there is none.
  */
-u64 *table_first_after(const struct table *table, u64 bucket, const void *after, void *key);
+u64 *table_first_after(const struct table *table, u64 bucket, const void *after, void *key,
+		       u64 *link);
 
 #endif

@@ -238,6 +238,25 @@ static void op_walk(struct model *m, u32 absent)
 	CHECK_EQ(n, m->count);
 }
 
+/* The same by bucket, with values. */
+static void op_walk_buckets(struct model *m, u32 k)
+{
+	u8 key[2][MAX_KEY], value[MAX_CPUS * MAX_VALUE], *last = NULL;
+	bool seen[MAX_KEYS + 1] = { false };
+	u32 n = 0, bucket = 0;
+
+	if (is_array(m))
+		return;
+	while (!m->map->ops->sys_walk(m->map, &bucket, last, key[n & 1], value) && n <= m->n_keys) {
+		k = key_number(m, key[n & 1]);
+		CHECK(k < MAX_KEYS && m->there[k] && !seen[k]);
+		check_value(m, k, value);
+		seen[k] = true;
+		last = key[n++ & 1];
+	}
+	CHECK_EQ(n, m->count);
+}
+
 struct visit {
 	struct model *m;
 	bool seen[MAX_KEYS + 1];
@@ -320,6 +339,7 @@ typedef void (*operation)(struct model *m, u32 k);
 
 static void run_ops(struct model *m, u64 ops)
 {
+	static const operation walks[] = { op_walk, op_walk_buckets, op_for_each };
 	static const operation usual[] = { op_sys_update, op_prog_update, op_prog_update,
 					   op_sys_lookup, op_prog_lookup, op_erase, op_lookup_erase };
 
@@ -327,7 +347,7 @@ static void run_ops(struct model *m, u64 ops)
 		u32 k = rnd_below(&m->random, m->n_keys);
 
 		if (rnd_below(&m->random, 64) == 0)
-			(rnd(&m->random) & 1 ? op_walk : op_for_each)(m, k);
+			walks[rnd_below(&m->random, ARRAY_SIZE(walks))](m, k);
 		else
 			usual[rnd_below(&m->random, ARRAY_SIZE(usual))](m, k);
 	}
