@@ -360,7 +360,7 @@ static s64 hash_for_each(struct map *map, u64 func, u64 arg, u64 flags, struct r
 		void *last = NULL, *key = keys[0];
 		u64 link, *elem;
 
-		while ((elem = table_first_after(&hash->table, bucket, last, key, &link))) {
+		while ((elem = table_walk(&hash->table, bucket, last, 0, key, &link))) {
 			u8 *value = hash->planes ? percpu_value(hash, elem, rc->cpu)
 						 : elem_value(hash, elem);
 
@@ -421,39 +421,49 @@ static int hash_sys_lookup_erase(struct map *map, const void *key, void *value, 
 	return err ? err : hash_remove(hash_of(map), key, sys_lane(map), value);
 }
 
-static int hash_sys_walk(struct map *map, u32 *bucket, const void *after, void *key, void *value)
-{
-	struct hash_map *hash = hash_of(map);
-	struct table *table = &hash->table;
-
-	for (u64 at = *bucket; at <= table->mask; at++, after = NULL) {
-		u64 link, *elem;
-
-		if (!LINK_INDEX(load_relaxed(&table->buckets[at])))
-			continue;
-		while ((elem = table_first_after(table, at, after, key, &link))) {
-			*bucket = (u32)at;
-			if (!value)
-				return 0;
-			read_value(hash, elem, value);
-			if (load_relaxed(elem) == link)
-				return 0;
-		}
-	}
-	return -ENOENT;
-}
-
+/* From a bucket on, the first one that has an element behind `after`. */
 static int hash_sys_next(struct map *map, const void *key, void *next)
 {
 	struct table *table = &hash_of(map)->table;
-	u32 bucket = 0;
-	u64 link;
+	u64 link, bucket = 0;
 
 	if (key && table_lookup(table, key, &link))
-		bucket = (u32)(table_bucket(table, key, table->key_size) - table->buckets);
+		bucket = (u64)(table_bucket(table, key, table->key_size) - table->buckets);
 	else
 		key = NULL;
-	return hash_sys_walk(map, &bucket, key, next, NULL);
+	for (; bucket <= table->mask; bucket++, key = NULL)
+		if (LINK_INDEX(load_relaxed(&table->buckets[bucket])) &&
+		    table_walk(table, bucket, key, 0, next, &link))
+			return 0;
+	return -ENOENT;
+}
+
+/*
+ * A position is the bucket, and in the bits that its number leaves (four at least) the place
+ * in the bucket's list. Honest lists are far shorter than that.
+ */
+static int hash_sys_walk(struct map *map, u32 *position, void *key, void *value)
+{
+	struct hash_map *hash = hash_of(map);
+	u32 bits = (u32)__builtin_clz((u32)hash->table.mask | 1);
+	u64 end = (hash->table.mask + 1) << bits, at = *position;
+
+	while (at < end && at <= UINT32_MAX) {
+		u64 link, bucket = at >> bits;
+		u32 place = (u32)(at & ((1u << bits) - 1));
+		u64 *elem = table_walk(&hash->table, bucket, NULL, place, key, &link);
+
+		if (!elem) {
+			at = (bucket + 1) << bits;
+			continue;
+		}
+		read_value(hash, elem, value);
+		if (load_relaxed(elem) != link)
+			continue;
+		*position = (u32)MIN(at + 1, (u64)UINT32_MAX);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 /* Pages that nobody has used take no memory, so this counts what has been used. */

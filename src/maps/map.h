@@ -83,16 +83,9 @@ struct map_ops {
 	/* key NULL or not found: the first key. -ENOENT after the last. */
 	int (*sys_next)(struct map *map, const void *key, void *next); /* next is other memory */
 	/*
-	 * Hashes, for batches, whose cursor is a bucket: the first element of bucket *bucket
-	 * behind the key `after` (NULL: its first), or else the first of a later bucket. Sets
-	 * *bucket, copies key and value (NULL: not wanted). -ENOENT when there is none. As
-	 * Linux does, let a batch end at the end of a bucket: to begin again there is enough.
-	 */
-	int (*sys_walk)(struct map *map, u32 *bucket, const void *after, void *key, void *value);
-
-	/*
 	 * Hashes only (their batch commands): the first element at or after slot *position; copies
 	 * its key and (all CPUs') value and moves *position behind it. -ENOENT at the end.
+	 * A slot is a bucket and a place in it: what changes elsewhere does not disturb.
 	 */
 	int (*sys_walk)(struct map *map, u32 *position, void *key, void *value);
 

@@ -96,31 +96,32 @@ bool table_erase(struct table *table, u32 lane, const void *key, const struct ta
 	return true;
 }
 
-u64 *table_first_after(const struct table *table, u64 bucket, const void *after, void *key,
-		       u64 *link)
+u64 *table_walk(const struct table *table, u64 bucket, const void *after, u32 skip, void *key,
+		u64 *link)
 {
 	u64 *head = &table->buckets[bucket];
 	u64 *before = head, *elem;
 	u64 before_link = load_acquire(head);
-	u32 index = LINK_INDEX(before_link);
+	u32 index = LINK_INDEX(before_link), skipped = 0;
 
 	for (u32 steps = 0; (elem = pool_at(&table->pool, index)) && steps < TABLE_STEPS; steps++) {
 		u64 here = load_acquire(elem);
 		bool behind = !after || key_order(elem_key(elem), after, table->key_size) > 0;
 
 		/* The element may be recycled under our hands: first copy, then check. */
-		if (behind && !(here & LINK_DEAD))
+		if (behind && skipped == skip)
 			words_load(key, elem_key(elem), table->key_size);
 		if (load_acquire(before) != before_link) {
 			before = head;
 			before_link = load_acquire(head);
 			index = LINK_INDEX(before_link);
+			skipped = 0;
 			continue;
 		}
 		index = LINK_INDEX(here);
 		if (here & LINK_DEAD)
 			continue;
-		if (behind) {
+		if (behind && skipped++ == skip) {
 			*link = here;
 			return elem;
 		}

@@ -135,11 +135,11 @@ bool table_replace(struct table *table, u32 lane, const void *key, const struct 
 bool table_erase(struct table *table, u32 lane, const void *key, const struct table_place *place);
 
 /*
- * The first element of a bucket, or the first behind `after` when that is not NULL. Copies
- * its key to `key`, which is other memory than `after`; *link as for table_search. NULL when
- * there is none.
+ * The first element of a bucket, or the first behind `after` when that is not NULL, and then
+ * `skip` elements on. Copies its key to `key`, which is other memory than `after`; *link as
+ * for table_search. NULL when there is none.
  */
-u64 *table_first_after(const struct table *table, u64 bucket, const void *after, void *key,
-		       u64 *link);
+u64 *table_walk(const struct table *table, u64 bucket, const void *after, u32 skip, void *key,
+		u64 *link);
 
 #endif

@@ -238,21 +238,21 @@ static void op_walk(struct model *m, u32 absent)
 	CHECK_EQ(n, m->count);
 }
 
-/* The same by bucket, with values. */
-static void op_walk_buckets(struct model *m, u32 k)
+/* The same by position, with values. */
+static void op_walk_positions(struct model *m, u32 k)
 {
-	u8 key[2][MAX_KEY], value[MAX_CPUS * MAX_VALUE], *last = NULL;
+	u8 key[MAX_KEY], value[MAX_CPUS * MAX_VALUE];
 	bool seen[MAX_KEYS + 1] = { false };
-	u32 n = 0, bucket = 0;
+	u32 n = 0, position = 0;
 
 	if (is_array(m))
 		return;
-	while (!m->map->ops->sys_walk(m->map, &bucket, last, key[n & 1], value) && n <= m->n_keys) {
-		k = key_number(m, key[n & 1]);
+	while (!m->map->ops->sys_walk(m->map, &position, key, value) && n <= m->n_keys) {
+		k = key_number(m, key);
 		CHECK(k < MAX_KEYS && m->there[k] && !seen[k]);
 		check_value(m, k, value);
 		seen[k] = true;
-		last = key[n++ & 1];
+		n++;
 	}
 	CHECK_EQ(n, m->count);
 }
@@ -339,7 +339,7 @@ typedef void (*operation)(struct model *m, u32 k);
 
 static void run_ops(struct model *m, u64 ops)
 {
-	static const operation walks[] = { op_walk, op_walk_buckets, op_for_each };
+	static const operation walks[] = { op_walk, op_walk_positions, op_for_each };
 	static const operation usual[] = { op_sys_update, op_prog_update, op_prog_update,
 					   op_sys_lookup, op_prog_lookup, op_erase, op_lookup_erase };
 
