@@ -79,12 +79,9 @@ extern const struct helper_proto *const helper_variants[VARIANT_COUNT];
 HELPER_SETS(X)
 #undef X
 
-/*
- * The functions. Those that defs.h says LACK are not defined.
- * (Weak only while rooms are being filled.)
- */
+/* The functions. Those that defs.h says LACK are not defined. */
 #define HELPER(id, name, ...)                                                                      \
-	__attribute__((weak)) u64 helper_##name(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc);
+	u64 helper_##name(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc);
 #include "helpers/defs.h"
 
 #endif
