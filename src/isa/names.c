@@ -4,11 +4,7 @@
 #include "isa/insn.h"
 
 static const char *const helper_names[] = {
-#ifdef ___BPF_FUNC_MAPPER /* newer headers carry the number along */
-#define ISA_HELPER(name, number) [BPF_FUNC_##name] = #name,
-#else
 #define ISA_HELPER(name) [BPF_FUNC_##name] = #name
-#endif
 	__BPF_FUNC_MAPPER(ISA_HELPER)
 };
 
