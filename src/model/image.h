@@ -61,6 +61,7 @@ struct image {
 	const struct helper_proto **calls;
 	u32 n_calls;
 	load_packet_fn load_packet;
+	u32 max_ctx_offset; /* the context's bytes below it are all that the program touches */
 	u32 *orig_idx; /* per instruction: its index in the program as it was loaded */
 };
 
