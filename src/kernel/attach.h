@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table by which commands find hooks. A hook registers attachers; LINK_CREATE,
- * RAW_TRACEPOINT_OPEN, PROG_ATTACH and attaching to an event find one by how the client
- * asks, the program's type and the target, and make a link for it.
+ * RAW_TRACEPOINT_OPEN and attaching to an event find one by how the client asks, the
+ * program's type and the target, and make a link for it.
  *
  * Targets are names: "sys_enter" of RAW_TRACEPOINT_OPEN, "syscalls/sys_enter_openat" of a
  * tracepoint event. A target given by number (an ifindex, a cgroup fd) is in target_fd.
@@ -16,7 +16,6 @@ enum attach_via {
 	ATTACH_VIA_RAW_TRACEPOINT, /* RAW_TRACEPOINT_OPEN; LINK_CREATE of BPF_TRACE_RAW_TP */
 	ATTACH_VIA_EVENT,	   /* LINK_CREATE with BPF_PERF_EVENT on an event's fd */
 	ATTACH_VIA_LINK,	   /* any other LINK_CREATE */
-	ATTACH_VIA_PROG,	   /* PROG_ATTACH: no link, prog_detach takes it away */
 };
 
 struct attach_target {
@@ -26,6 +25,7 @@ struct attach_target {
 	u32 target_fd; /* or ifindex: the union of LINK_CREATE */
 	u32 flags;
 	u64 cookie;
+	const struct attr_link_create *attr; /* of LINK_CREATE, for what is not above; or NULL */
 };
 
 struct attacher {

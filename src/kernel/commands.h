@@ -10,6 +10,8 @@
 #ifndef SKEP_KERNEL_COMMANDS_H
 #define SKEP_KERNEL_COMMANDS_H
 
+#include "base/types.h"
+
 /* clang-format off */
 #define SKEP_COMMANDS(X)                                                                            \
 	X(MAP_CREATE, 0, map_create, excl_prog_hash_size, cmd_map_create, "")                       \
@@ -20,19 +22,19 @@
 	X(PROG_LOAD, 5, load, keyring_id, cmd_prog_load, "program types: see below")                \
 	X(OBJ_PIN, 6, obj, path_fd, cmd_obj_pin, "pins live in the kernel object, not in bpffs")    \
 	X(OBJ_GET, 7, obj, path_fd, cmd_obj_get, "the same")                                        \
-	X(PROG_ATTACH, 8, attach, expected_revision, cmd_prog_attach, "attach points: see below")   \
-	X(PROG_DETACH, 9, attach, expected_revision, cmd_prog_detach, "the same")                   \
+	X(PROG_ATTACH, 8, attach, expected_revision, cmd_prog_attach, "no attach point of its own yet: EINVAL") \
+	X(PROG_DETACH, 9, attach, expected_revision, cmd_prog_detach, "no attach point of its own yet: EINVAL")\
 	X(PROG_TEST_RUN, 10, test, batch_size, cmd_test_run, "program types: see below")            \
 	X(PROG_GET_NEXT_ID, 11, get_id, next_id, cmd_prog_next_id, "")                              \
 	X(MAP_GET_NEXT_ID, 12, get_id, next_id, cmd_map_next_id, "")                                \
 	X(PROG_GET_FD_BY_ID, 13, get_id, id, cmd_prog_fd_by_id, "")                                 \
 	X(MAP_GET_FD_BY_ID, 14, get_id, open_flags, cmd_map_fd_by_id, "")                           \
 	X(OBJ_GET_INFO_BY_FD, 15, info, info, cmd_info, "")                                         \
-	X(PROG_QUERY, 16, query, revision, cmd_prog_query, "attach points: see below")              \
+	X(PROG_QUERY, 16, query, revision, cmd_prog_query, "no attach point of its own yet: EINVAL")\
 	X(RAW_TRACEPOINT_OPEN, 17, raw_tracepoint, cookie, cmd_raw_tracepoint, "")                  \
 	X(BTF_LOAD, 18, btf_load, token_fd, cmd_btf_load, "")                                       \
 	X(BTF_GET_FD_BY_ID, 19, get_id, token_fd, cmd_btf_fd_by_id, "")                             \
-	X(TASK_FD_QUERY, 20, task_fd_query, probe_addr, cmd_task_fd_query, "this process only")     \
+	X(TASK_FD_QUERY, 20, task_fd_query, probe_addr, cmd_task_fd_query, "raw tracepoint links")     \
 	X(MAP_LOOKUP_AND_DELETE_ELEM, 21, elem, flags, cmd_map_lookup_delete, "")                   \
 	X(MAP_FREEZE, 22, freeze, map_fd, cmd_map_freeze, "")                                       \
 	X(BTF_GET_NEXT_ID, 23, get_id, next_id, cmd_btf_next_id, "")                                \

@@ -42,7 +42,7 @@ struct skep {
 	u64 default_budget;	/* 0: none */
 	u32 flags;
 	u32 stats_users; /* open ENABLE_STATS fds */
-	int owner_pid;	 /* who made it: a forked child notices */
+	u32 *not_forked; /* reads 0 in a forked child: MADV_WIPEONFORK */
 
 	/* lock: everything down to the next blank line. It is never held while a program is
 	 * verified, a hook is called, or an object is destroyed. */
@@ -58,14 +58,19 @@ struct skep {
 	int notify_fd;	     /* inotify, or -1: then every sweep looks at everything */
 	bool must_sweep_all; /* some handle could not be watched, or events were lost */
 
+	pthread_mutex_t cancel_lock; /* one canceller at a time */
 	pthread_mutex_t retired_lock;
 	struct retired *retired;
 
 	struct kernel_model model;
+	struct kernel_model *presented; /* what model was copied from */
 	struct custom_table custom;
-	pthread_mutex_t event_lock;
-	pthread_cond_t event;
 };
+
+static inline bool skep_is_forked(const struct skep *skep)
+{
+	return !load_relaxed(skep->not_forked);
+}
 
 /* ---- objects: object.c ---- */
 
@@ -90,13 +95,17 @@ struct object *object_by_id(struct skep *skep, enum object_kind kind, u32 id);
 u32 object_next_id(struct skep *skep, enum object_kind kind, u32 start);
 /* Any object by fd, referenced; NULL with *err -EBADF or -EINVAL. */
 struct object *object_from_fd(struct skep *skep, int fd, int *err);
+/* The same for a path to an open file (/proc/PID/fd/N). */
+struct object *object_by_path(struct skep *skep, const char *path, int *err);
 struct object *object_of_kind(struct skep *skep, int fd, enum object_kind kind, int *err);
 void object_unpin(struct object *object);
 /* True when the fd may be read, written (maps opened with BPF_F_RDONLY, BPF_F_WRONLY). */
 bool object_fd_allows(const struct object *object, int fd, bool write);
 
-void objects_init(struct skep *skep);
-/* Destroys everything that is left. */
+int objects_init(struct skep *skep);
+/* As if all clients closed all their fds. */
+void objects_close(struct skep *skep);
+/* The tables, when no object is left. */
 void objects_release(struct skep *skep);
 
 /* ---- running and reclaiming: run.c ---- */
@@ -132,6 +141,19 @@ int user_log_close(struct user_log *log, int err, u32 *true_size);
 /* prog arrays: the table entry of a program, made on first use. 0 when the table is full. */
 u32 prog_table_index(struct prog_object *prog);
 
-int link_create(struct skep *skep, struct prog_object *prog, const struct attach_target *target);
+/* Makes a link by whatever hook takes the target, and an fd of it. */
+int link_attach(struct skep *skep, struct prog_object *prog, const struct attach_target *target);
+/* Does PROG_TEST_RUN know that type? (docs/STATUS.md) */
+bool prog_type_has_test_run(u32 prog_type);
+
+struct abi_link_info;
+/* The target's name and the cookie, for link types whose info has them. */
+int link_fill_info(const struct link_object *link, struct abi_link_info *info);
+/* The object of an event (skep_event_create). */
+struct event_object {
+	struct object base;
+	u64 cookie;
+	char target[128];
+};
 
 #endif

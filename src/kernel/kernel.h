@@ -52,7 +52,14 @@ struct map_object {
 	struct map *map;
 	struct btf_object *btf;
 	pthread_mutex_t update_lock; /* of commands that exchange references: prog arrays, freezing */
-	u32 writers; /* commands and writable mappings under way: freezing waits for none */
+	u32 writers; /* element commands that write, under way: freezing then is -EBUSY */
+	/* prog array: its programs, and what they have in common from the first one on */
+	struct prog_object **elems; /* max_entries, reserved; under update_lock */
+	u32 n_elems;
+	bool has_owner, owner_jited;
+	u32 owner_type, owner_attach_type;
+	bool exclusive; /* only for the program with that hash */
+	u8 excl_hash[32];
 };
 
 struct prog_object {
@@ -85,24 +92,30 @@ struct btf_object {
 	bool kernel_btf;
 };
 
+struct abi_link_info; /* info_abi.h */
 struct link_object;
 
-/* What a hook does for a link: all called with the link referenced. */
+/* What a hook does for a link: all called with the link referenced and no kernel lock held. */
 struct link_ops {
+	/* The hook runs prog instead; link->prog is exchanged by the caller. NULL: -EINVAL. */
 	int (*update)(struct link_object *link, struct prog_object *prog);
-	int (*detach)(struct link_object *link);
-	void (*fill_info)(const struct link_object *link, struct bpf_link_info *info);
+	/* Called exactly once. New runs do not see the program when it returns. */
+	void (*detach)(struct link_object *link);
+	/* What OBJ_GET_INFO_BY_FD says beyond id and program. NULL: the target's name. */
+	int (*fill_info)(const struct link_object *link, struct abi_link_info *info);
 };
 
 struct link_object {
 	struct object base;
 	u32 type; /* enum bpf_link_type */
 	u32 attach_type;
-	struct prog_object *prog;
+	struct prog_object *prog; /* exchanged under lock */
 	const struct link_ops *ops;
 	u64 cookie;
-	void *hook; /* the hook's own */
-	bool attached; /* ops->detach is still to be called */
+	void *hook;	  /* the hook's own */
+	char target[128]; /* the name it was attached to: "sys_enter" */
+	bool attached;	  /* ops->detach is still to be called */
+	pthread_mutex_t lock;
 };
 
 /* Another reference; for an object the caller already holds one of, or found under a lock. */
@@ -121,6 +134,7 @@ struct btf_object *btf_from_fd(struct skep *skep, int fd, int *err);
 
 /* What programs are verified against; embedders' helpers are added to it. */
 struct kernel_model *skep_model(struct skep *skep);
+struct custom_table *skep_custom(struct skep *skep);
 /* Presented possible CPUs. */
 u32 skep_cpus(const struct skep *skep);
 

@@ -217,8 +217,7 @@ static int handle_open(struct object *object, int open_flags)
 		return -errno;
 	while (flock(fd, LOCK_SH | LOCK_NB)) {
 		err = -errno;
-		/* A forked child's sweep may hold it for a moment. */
-		if (err == -EWOULDBLOCK || err == -EINTR)
+		if (err == -EINTR)
 			continue;
 		close(fd);
 		return err;
@@ -342,24 +341,41 @@ void object_unpin(struct object *object)
 
 /* ---- finding ---- */
 
-struct object *object_from_fd(struct skep *skep, int fd, int *err)
+static struct object *object_by_identity(struct skep *skep, const struct stat *st, int *err)
 {
 	struct object *object;
+
+	*err = -EINVAL;
+	pthread_mutex_lock(&skep->lock);
+	object = *bucket_of(skep, st->st_dev, st->st_ino);
+	while (object && (object->ino != st->st_ino || object->dev != st->st_dev))
+		object = object->next_same_hash;
+	if (object && !object_get_unless_zero(object))
+		object = NULL;
+	pthread_mutex_unlock(&skep->lock);
+	return object;
+}
+
+struct object *object_from_fd(struct skep *skep, int fd, int *err)
+{
 	struct stat st;
 
 	if (fstat(fd, &st)) {
 		*err = -EBADF;
 		return NULL;
 	}
-	*err = -EINVAL;
-	pthread_mutex_lock(&skep->lock);
-	object = *bucket_of(skep, st.st_dev, st.st_ino);
-	while (object && (object->ino != st.st_ino || object->dev != st.st_dev))
-		object = object->next_same_hash;
-	if (object && !object_get_unless_zero(object))
-		object = NULL;
-	pthread_mutex_unlock(&skep->lock);
-	return object;
+	return object_by_identity(skep, &st, err);
+}
+
+struct object *object_by_path(struct skep *skep, const char *path, int *err)
+{
+	struct stat st;
+
+	if (stat(path, &st)) {
+		*err = -EBADF;
+		return NULL;
+	}
+	return object_by_identity(skep, &st, err);
 }
 
 struct object *object_of_kind(struct skep *skep, int fd, enum object_kind kind, int *err)
@@ -494,23 +510,12 @@ static void collect_closed(struct skep *skep, const struct closes *closes, objec
 	}
 }
 
-/* After fork the child shares the parent's inotify queue, and must not eat from it. */
-static void notice_fork(struct skep *skep)
-{
-	if (skep->owner_pid == getpid())
-		return;
-	skep->owner_pid = getpid();
-	skep->notify_fd = -1;
-	skep->must_sweep_all = true;
-}
-
 void skep_sweep(struct skep *skep)
 {
 	struct closes closes = { 0 };
 	object_vec closed = { 0 };
 
 	pthread_mutex_lock(&skep->lock);
-	notice_fork(skep);
 	if (skep->notify_fd >= 0)
 		closes_read(skep, &closes);
 	if (skep->must_sweep_all)
@@ -533,14 +538,14 @@ int skep_close_fd(struct skep *skep)
 
 /* ---- the tables' own life ---- */
 
-void objects_init(struct skep *skep)
+int objects_init(struct skep *skep)
 {
 	pthread_mutex_init(&skep->lock, NULL);
-	skep->owner_pid = getpid();
 	skep->n_buckets = 64;
 	skep->buckets = calloc(skep->n_buckets, sizeof(struct object *));
 	skep->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	skep->must_sweep_all = skep->notify_fd < 0;
+	return skep->buckets ? 0 : -ENOMEM;
 }
 
 /* Any object that holds the fds' reference, or NULL. */
@@ -553,7 +558,7 @@ static struct object *any_with_fd(struct skep *skep)
 	return NULL;
 }
 
-void objects_release(struct skep *skep)
+void objects_close(struct skep *skep)
 {
 	struct object *object;
 
@@ -562,6 +567,10 @@ void objects_release(struct skep *skep)
 		object_released(object);
 		object_put(object);
 	}
+}
+
+void objects_release(struct skep *skep)
+{
 	for (u32 kind = 0; kind < OBJECT_KINDS; kind++)
 		vec_release(&skep->ids[kind].objects);
 	free(skep->buckets);

@@ -30,7 +30,6 @@ struct run_slot {
 	struct prog_object *running;
 	u32 index;
 	u32 cancelling;
-	bool cancelled;
 	s64 budget;
 	struct task_info own_task;
 } __attribute__((aligned(128)));
@@ -130,6 +129,8 @@ struct run_slot *run_enter(struct skep *skep, const struct run_params *params)
 {
 	u32 at = slot_hint;
 
+	if (UNLIKELY(skep_is_forked(skep)))
+		return NULL;
 	if (UNLIKELY(at >= skep->cpus || !slot_try(skep, at))) {
 		int found = slot_search(skep, 0, skep->cpus, at);
 
@@ -140,6 +141,17 @@ struct run_slot *run_enter(struct skep *skep, const struct run_params *params)
 	epoch_enter(&skep->epoch, at);
 	slot_set_up(&skep->slots[at], params ? params : &no_params);
 	return &skep->slots[at];
+}
+
+struct run_slot *run_enter_on(struct skep *skep, u32 cpu)
+{
+	if (cpu >= skep->cpus || skep_is_forked(skep))
+		return NULL;
+	while (!slot_try(skep, cpu))
+		sched_yield();
+	epoch_enter(&skep->epoch, cpu);
+	slot_set_up(&skep->slots[cpu], &no_params);
+	return &skep->slots[cpu];
 }
 
 void run_leave(struct run_slot *slot)
@@ -164,19 +176,9 @@ static NOINLINE void wait_for_canceller(struct run_slot *slot)
 		cpu_relax();
 }
 
-/* What a run that was cut short still held goes back. */
 static NOINLINE void run_ended_early(struct run_slot *slot, struct prog_object *prog)
 {
-	struct run_ctx *rc = &slot->rc;
-
-	while (rc->n_held) {
-		struct held *held = &rc->held[--rc->n_held];
-
-		held->drop(held->what, rc);
-	}
-	if (slot->cancelled)
-		rc->status = RUN_CANCELLED;
-	if (rc->status == RUN_CANCELLED)
+	if (slot->rc.status == RUN_CANCELLED)
 		fetch_add_relaxed(&prog->cancelled, 1);
 	else
 		fetch_add_relaxed(&prog->budget_ended, 1);
@@ -201,7 +203,6 @@ u64 run_prog(struct run_slot *slot, struct prog_object *prog, void *ctx)
 	rc->tail_calls = 0;
 	rc->status = RUN_OK;
 	rc->n_held = 0;
-	slot->cancelled = false;
 	store_release(&slot->running, prog);
 	if (UNLIKELY(load_relaxed(&slot->skep->stats_users)))
 		r0 = run_counted(slot, prog, ctx);
@@ -241,9 +242,11 @@ int skep_run(struct skep *skep, struct prog_object *prog, void *ctx,
 }
 
 /*
- * The run's own countdown is not atomic and may overwrite ours, so the budget is set until it
- * is seen to stay. A program without a budget is let go on after a moment.
+ * The run's own countdown is not atomic and may overwrite ours, so the budget is set again
+ * and again until the run is over. A program without a budget is let go on after a moment.
  */
+#define CANCEL_TRIES 20000
+
 static bool slot_cancel(struct run_slot *slot, const struct prog_object *prog)
 {
 	bool running;
@@ -251,12 +254,9 @@ static bool slot_cancel(struct run_slot *slot, const struct prog_object *prog)
 	store_seq_cst(&slot->cancelling, 1);
 	os_barrier_all_threads();
 	running = load_acquire(&slot->running) == prog;
-	if (running) {
-		store_release(&slot->cancelled, true);
-		for (u32 i = 0; i < 1000 && load_acquire(&slot->running) == prog; i++) {
-			store_relaxed(&slot->rc.budget, -1);
-			cpu_relax();
-		}
+	for (u32 i = 0; i < CANCEL_TRIES && load_acquire(&slot->running) == prog; i++) {
+		store_relaxed(&slot->rc.budget, BUDGET_CANCEL);
+		cpu_relax();
 	}
 	store_release(&slot->cancelling, 0);
 	return running;
@@ -266,11 +266,11 @@ u32 run_cancel(struct skep *skep, struct prog_object *prog)
 {
 	u32 found = 0;
 
-	pthread_mutex_lock(&skep->retired_lock); /* one canceller at a time */
+	pthread_mutex_lock(&skep->cancel_lock);
 	for (u32 i = 0; i < skep->cpus; i++)
 		if (load_relaxed(&skep->slots[i].running) == prog)
 			found += slot_cancel(&skep->slots[i], prog);
-	pthread_mutex_unlock(&skep->retired_lock);
+	pthread_mutex_unlock(&skep->cancel_lock);
 	return found;
 }
 
@@ -331,8 +331,12 @@ int prog_list_remove(struct skep *skep, struct prog_list *list, const struct lin
 	if (at < 0)
 		return -ENOENT;
 	array = list_copy(list, 0);
-	if (!array)
-		return -ENOMEM;
+	if (!array) {
+		/* Detaching cannot fail: an item without a program is skipped. */
+		store_release(&list->array->items[at].prog, NULL);
+		list->array->items[at].link = NULL;
+		return 0;
+	}
 	array->n--;
 	memmove(array->items + at, array->items + at + 1,
 		(array->n - (u32)at) * sizeof(array->items[0]));
@@ -361,8 +365,12 @@ static NOINLINE void list_missed(struct skep *skep, struct prog_list *list)
 	u32 slot = command_enter(skep);
 	const struct prog_list_array *array = prog_list_read(list);
 
-	for (u32 i = 0; array && i < array->n; i++)
-		run_missed(array->items[i].prog);
+	for (u32 i = 0; array && i < array->n; i++) {
+		struct prog_object *prog = load_acquire(&array->items[i].prog);
+
+		if (prog)
+			run_missed(prog);
+	}
 	command_leave(skep, slot);
 }
 
@@ -382,8 +390,11 @@ u64 prog_list_run_all(struct skep *skep, struct prog_list *list, void *ctx,
 	}
 	array = prog_list_read(list);
 	for (u32 i = 0; array && i < array->n; i++) {
+		struct prog_object *prog = load_acquire(&array->items[i].prog);
+
 		slot->rc.cookie = array->items[i].cookie;
-		r0 = run_prog(slot, array->items[i].prog, ctx);
+		if (LIKELY(prog))
+			r0 = run_prog(slot, prog, ctx);
 	}
 	run_leave(slot);
 	return r0;
@@ -437,12 +448,18 @@ void skep_reclaim(struct skep *skep)
 	}
 }
 
+void skep_synchronize(struct skep *skep)
+{
+	epoch_wait(&skep->epoch);
+}
+
 /* ---- life ---- */
 
 int runs_init(struct skep *skep)
 {
 	epoch_init(&skep->epoch, skep->cpus + COMMAND_SLOTS);
 	pthread_mutex_init(&skep->retired_lock, NULL);
+	pthread_mutex_init(&skep->cancel_lock, NULL);
 	skep->slots = aligned_alloc(128, skep->cpus * sizeof(struct run_slot));
 	if (!skep->slots)
 		return -ENOMEM;
@@ -455,6 +472,7 @@ int runs_init(struct skep *skep)
 		slot->rc.cpu = i;
 		slot->rc.epoch = &skep->epoch;
 		slot->rc.progs = skep->progs;
+		slot->rc.n_progs = PROG_TABLE_SIZE;
 		slot->rc.random = (u64)os_random_u32() << 32 | os_random_u32() | 1;
 	}
 	return 0;
@@ -466,4 +484,5 @@ void runs_release(struct skep *skep)
 		skep_reclaim(skep);
 	free(skep->slots);
 	pthread_mutex_destroy(&skep->retired_lock);
+	pthread_mutex_destroy(&skep->cancel_lock);
 }

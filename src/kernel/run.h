@@ -35,8 +35,10 @@ struct run_params {
 
 struct run_slot;
 
-/* Claims a slot; NULL when all are taken. Not to be called while holding kernel locks. */
+/* Claims a slot; NULL when all are taken, or in a forked child. Not to be called while holding kernel locks. */
 struct run_slot *run_enter(struct skep *skep, const struct run_params *params);
+/* Waits for that very slot. Not to be called from inside a run. */
+struct run_slot *run_enter_on(struct skep *skep, u32 cpu);
 /*
  * Runs one program and returns its r0. A run that was cut short (budget, cancel) returns 0,
  * run_status() says why, and it is counted in the program's statistics.
@@ -50,7 +52,7 @@ void run_leave(struct run_slot *slot);
 
 /*
  * One program, one run: 0 and *r0; -EBUSY (no slot: a miss), -ETIME (budget), -ECANCELED,
- * -EPERM (a forked child: a kernel belongs to the process that made it).
+ * or -EPERM (a forked child: a kernel belongs to the process that made it).
  * The caller holds a reference to prog.
  */
 int skep_run(struct skep *skep, struct prog_object *prog, void *ctx,
@@ -65,7 +67,7 @@ u32 run_cancel(struct skep *skep, struct prog_object *prog);
  * and replace them. A zeroed struct is an empty list. Every item belongs to a link.
  */
 struct prog_list_item {
-	struct prog_object *prog; /* the link's reference keeps it */
+	struct prog_object *prog; /* the link's reference keeps it; NULL: skip the item */
 	struct link_object *link; /* names the item */
 	u64 cookie;
 	void *data; /* hook's own: a filter */
@@ -106,5 +108,8 @@ u64 prog_list_run_all(struct skep *skep, struct prog_list *list, void *ctx,
  * may be called from inside a run.
  */
 void skep_retire(struct skep *skep, void (*release)(void *what), void *what);
+
+/* Returns when every run that was under way at the call has ended. Not from inside a run. */
+void skep_synchronize(struct skep *skep);
 
 #endif

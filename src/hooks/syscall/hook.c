@@ -201,31 +201,20 @@ static int link_update(struct link_object *link, struct prog_object *prog)
 	return err;
 }
 
-static int link_detach(struct link_object *link)
+static void link_detach(struct link_object *link)
 {
 	struct attachment *at = link->hook;
-	int err;
 
 	pthread_mutex_lock(&at->hook->lock);
-	err = prog_list_remove(at->hook->skep, at->list, link);
+	prog_list_remove(at->hook->skep, at->list, link);
 	pthread_mutex_unlock(&at->hook->lock);
 	link->hook = NULL;
 	free(at);
-	return err;
-}
-
-static void link_fill_info(const struct link_object *link, struct bpf_link_info *info)
-{
-	const struct attachment *at = link->hook;
-
-	if (at && link->type == BPF_LINK_TYPE_RAW_TRACEPOINT)
-		info->raw_tracepoint.tp_name_len = (u32)strlen(at->name) + 1;
 }
 
 static const struct link_ops link_ops = {
 	.update = link_update,
 	.detach = link_detach,
-	.fill_info = link_fill_info,
 };
 
 static int attach_to(struct syscall_hook *hook, struct prog_list *list, struct link_object *link,

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BTF_LOAD. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/commands.h"
+#include "kernel/core.h"
+
+#define BTF_LARGEST (16u << 20)
+#define F_TOKEN_FD (1u << 16)
+
+static void btf_destroy(struct object *object)
+{
+	struct btf_object *bo = CONTAINER_OF(object, struct btf_object, base);
+
+	btf_free(bo->btf);
+	free(bo);
+}
+
+static int parse(const struct attr_btf_load *a, struct text *log, struct btf **out)
+{
+	void *data = malloc(a->btf_size ? a->btf_size : 1);
+	int err;
+
+	if (!data)
+		return -ENOMEM;
+	err = user_read(data, a->btf, a->btf_size);
+	if (!err)
+		err = btf_parse(data, a->btf_size, NULL, log, out);
+	free(data);
+	return err;
+}
+
+static int publish(struct skep *skep, struct btf *btf)
+{
+	struct btf_object *bo = calloc(1, sizeof(*bo));
+	int err = -ENOMEM;
+
+	if (!bo)
+		goto fail;
+	err = object_init(skep, &bo->base, OBJECT_BTF, "btf", -1);
+	if (err)
+		goto fail;
+	bo->btf = btf;
+	bo->base.destroy = btf_destroy;
+	return object_publish(&bo->base, O_RDWR);
+
+fail:
+	free(bo);
+	btf_free(btf);
+	return err;
+}
+
+static bool wants_true_size(const struct call *call)
+{
+	return call->user_size >= offsetof(struct attr_btf_load, log_true_size) + sizeof(u32);
+}
+
+int cmd_btf_load(struct skep *skep, struct call *call)
+{
+	const struct attr_btf_load *a = &call->attr.btf_load;
+	struct btf *btf = NULL;
+	struct user_log log;
+	u32 true_size;
+	int err;
+
+	if (a->btf_flags & ~F_TOKEN_FD)
+		return -EINVAL;
+	if (a->btf_flags & F_TOKEN_FD)
+		return -EBADF; /* there are no tokens, so no fd is one */
+	if (a->btf_size > BTF_LARGEST)
+		return -E2BIG;
+	err = user_log_open(&log, a->log_level, a->log_buf, a->log_size);
+	if (err)
+		return err;
+	err = parse(a, log.level ? &log.text : NULL, &btf);
+	err = user_log_close(&log, err, &true_size);
+	if (wants_true_size(call) && attr_answer(call, attr_btf_load, log_true_size, true_size))
+		err = -EFAULT;
+	if (err) {
+		btf_free(btf);
+		return err;
+	}
+	return publish(skep, btf);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MAP_CREATE and MAP_FREEZE. The order of the checks is Linux's: it decides which errno. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "kernel/commands.h"
+#include "kernel/map_obj.h"
+#include "kernel/sha256.h"
+
+/* Newer than some systems' <linux/bpf.h>. */
+#define MAP_TYPE_ARENA 33
+#define F_TOKEN_FD (1u << 16)
+#define F_VTYPE_BTF_OBJ_FD (1u << 15)
+
+static size_t elems_size(const struct map *map)
+{
+	return (size_t)map->facts.max_entries * sizeof(struct prog_object *);
+}
+
+static void map_destroy(struct object *object)
+{
+	struct map_object *mo = CONTAINER_OF(object, struct map_object, base);
+
+	if (mo->elems) {
+		prog_array_clear(mo);
+		os_unreserve(mo->elems, elems_size(mo->map));
+	}
+	if (mo->btf)
+		object_put(&mo->btf->base);
+	map_free(mo->map);
+	pthread_mutex_destroy(&mo->update_lock);
+	free(mo);
+}
+
+/* Nobody can reach it from outside: its programs, which may use it themselves, are let go. */
+static void map_released(struct object *object)
+{
+	struct map_object *mo = CONTAINER_OF(object, struct map_object, base);
+
+	if (mo->elems)
+		prog_array_clear(mo);
+}
+
+/* ---- BTF of keys and values ---- */
+
+/* Offset of the first member whose type has that name, structs inside included; or -1. */
+static s32 find_special(const struct btf *btf, u32 type_id, const char *name, u32 depth)
+{
+	u32 id;
+	const struct btf_type *t = btf_resolve(btf, type_id, &id);
+	const struct btf_member *m = (const struct btf_member *)(t + 1);
+
+	if (!t || btf_kind(t) != BTF_KIND_STRUCT || depth > 4)
+		return -1;
+	for (u32 i = 0; i < btf_vlen(t); i++) {
+		u32 bits = BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m[i].offset) : m[i].offset;
+		const struct btf_type *mt = btf_resolve(btf, m[i].type, &id);
+		s32 inside;
+
+		if (!mt || btf_kind(mt) != BTF_KIND_STRUCT)
+			continue;
+		if (str_eq(btf_name(btf, mt->name_off), name))
+			return (s32)(bits / 8);
+		inside = find_special(btf, id, name, depth + 1);
+		if (inside >= 0)
+			return (s32)(bits / 8) + inside;
+	}
+	return -1;
+}
+
+static bool btf_is_u32(const struct btf *btf, u32 type_id)
+{
+	u32 id;
+	const struct btf_type *t = btf_resolve(btf, type_id, &id);
+	u32 data;
+
+	if (!t || btf_kind(t) != BTF_KIND_INT)
+		return false;
+	data = *(const u32 *)(t + 1);
+	return BTF_INT_BITS(data) == 32 && !BTF_INT_OFFSET(data);
+}
+
+/* What each type asks of its BTF beyond the sizes. */
+static int check_btf_of_type(const struct map_facts *facts)
+{
+	const struct btf_type *value;
+
+	switch (facts->type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		if (facts->btf_key_type_id)
+			return btf_is_u32(facts->btf, facts->btf_key_type_id) ? 0 : -EINVAL;
+		/* .data, .bss, .rodata: one value, described by a section, without a key */
+		value = btf_type(facts->btf, facts->btf_value_type_id);
+		return facts->type == BPF_MAP_TYPE_ARRAY && facts->max_entries == 1 && value &&
+			       btf_kind(value) == BTF_KIND_DATASEC
+			   ? 0
+			   : -EINVAL;
+	default:
+		return facts->btf_key_type_id ? 0 : -EINVAL;
+	}
+}
+
+static int check_special_fields(struct map_facts *facts)
+{
+	facts->spin_lock_off = find_special(facts->btf, facts->btf_value_type_id, "bpf_spin_lock", 0);
+	facts->timer_off = find_special(facts->btf, facts->btf_value_type_id, "bpf_timer", 0);
+	if (facts->spin_lock_off < 0 && facts->timer_off < 0)
+		return 0;
+	if (facts->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+		return -EACCES;
+	if (facts->type != BPF_MAP_TYPE_HASH && facts->type != BPF_MAP_TYPE_ARRAY)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int check_btf(struct map_facts *facts)
+{
+	int err;
+
+	if (facts->btf_key_type_id &&
+	    btf_size(facts->btf, facts->btf_key_type_id) != (s64)facts->key_size)
+		return -EINVAL;
+	if (btf_size(facts->btf, facts->btf_value_type_id) != (s64)facts->value_size)
+		return -EINVAL;
+	err = check_special_fields(facts);
+	return err ? err : check_btf_of_type(facts);
+}
+
+static int take_btf(struct skep *skep, const struct attr_map_create *a, struct map_facts *facts,
+		    struct btf_object **btf)
+{
+	int err;
+
+	if (!a->btf_key_type_id && !a->btf_value_type_id && !a->btf_vmlinux_value_type_id)
+		return 0;
+	*btf = btf_from_fd(skep, (int)a->btf_fd, &err);
+	if (!*btf)
+		return err;
+	if ((*btf)->kernel_btf)
+		return -EACCES;
+	facts->btf = (*btf)->btf;
+	facts->btf_key_type_id = a->btf_key_type_id;
+	facts->btf_value_type_id = a->btf_value_type_id;
+	return a->btf_value_type_id ? check_btf(facts) : 0;
+}
+
+/* ---- MAP_CREATE ---- */
+
+static int check_create(const struct attr_map_create *a)
+{
+	if (a->btf_vmlinux_value_type_id) {
+		if (a->map_type != BPF_MAP_TYPE_STRUCT_OPS || a->btf_key_type_id ||
+		    a->btf_value_type_id)
+			return -EINVAL;
+	} else if (a->btf_key_type_id && !a->btf_value_type_id) {
+		return -EINVAL;
+	}
+	if (a->map_extra && a->map_type != BPF_MAP_TYPE_BLOOM_FILTER &&
+	    a->map_type != MAP_TYPE_ARENA)
+		return -EINVAL;
+	if (open_flags_of(a->map_flags) < 0)
+		return -EINVAL;
+	/* One node is presented: all memory is near. */
+	if ((a->map_flags & BPF_F_NUMA_NODE) && a->numa_node)
+		return -EINVAL;
+	return 0;
+}
+
+/* Only a program with that hash may use the map (prog_load.c). */
+static int take_exclusive(const struct attr_map_create *a, u8 hash[SHA256_SIZE])
+{
+	if (!a->excl_prog_hash)
+		return a->excl_prog_hash_size ? -EINVAL : 0;
+	if (a->excl_prog_hash_size != SHA256_SIZE)
+		return -EINVAL;
+	return user_read(hash, a->excl_prog_hash, SHA256_SIZE);
+}
+
+static int map_object_new(struct skep *skep, struct map_create_params *params,
+			  struct btf_object *btf, struct map_object **out)
+{
+	struct map_object *mo = calloc(1, sizeof(*mo));
+	int err;
+
+	if (!mo)
+		return -ENOMEM;
+	err = map_new(params, &skep->epoch, &mo->map);
+	if (err)
+		goto fail;
+	if (map_is_prog_array(mo->map)) {
+		err = -ENOMEM;
+		mo->elems = os_reserve(elems_size(mo->map));
+		if (!mo->elems)
+			goto fail_map;
+	}
+	err = object_init(skep, &mo->base, OBJECT_MAP, "bpf-map", mo->map->visible.fd);
+	if (err)
+		goto fail_elems;
+	mo->base.destroy = map_destroy;
+	mo->base.released = map_released;
+	mo->btf = btf;
+	pthread_mutex_init(&mo->update_lock, NULL);
+	*out = mo;
+	return 0;
+
+fail_elems:
+	os_unreserve(mo->elems, elems_size(mo->map));
+fail_map:
+	map_free(mo->map);
+fail:
+	free(mo);
+	return err;
+}
+
+static void facts_from_attr(struct map_facts *facts, const struct attr_map_create *a)
+{
+	*facts = (struct map_facts){
+		.type = a->map_type,
+		.key_size = a->key_size,
+		.value_size = a->value_size,
+		.max_entries = a->max_entries,
+		.flags = a->map_flags,
+		.extra = a->map_extra,
+		.spin_lock_off = -1,
+		.timer_off = -1,
+	};
+}
+
+int cmd_map_create(struct skep *skep, struct call *call)
+{
+	struct attr_map_create *a = &call->attr.map_create;
+	struct map_create_params params = { .cpus = skep->cpus, .shareable = true };
+	bool wants_token = a->map_flags & F_TOKEN_FD;
+	struct btf_object *btf = NULL;
+	const struct map_ops *ops;
+	struct map_object *mo;
+	u8 hash[SHA256_SIZE];
+	int err;
+
+	a->map_flags &= ~F_TOKEN_FD;
+	err = check_create(a);
+	if (err)
+		return err;
+	ops = map_ops_of(a->map_type);
+	if (!ops)
+		return -EINVAL;
+	facts_from_attr(&params.facts, a);
+	err = ops->check(&params.facts);
+	if (!err && (a->map_ifindex || (a->map_flags & F_VTYPE_BTF_OBJ_FD)))
+		err = -EINVAL;
+	if (!err && wants_token)
+		err = -EBADF; /* there are no tokens, so no fd is one */
+	if (!err)
+		err = object_name_copy(params.facts.name, a->map_name);
+	if (!err)
+		err = take_btf(skep, a, &params.facts, &btf);
+	if (!err)
+		err = take_exclusive(a, hash);
+	if (err)
+		goto fail;
+	params.facts.flags &= ~(u32)(BPF_F_RDONLY | BPF_F_WRONLY);
+	err = map_object_new(skep, &params, btf, &mo);
+	if (err)
+		goto fail;
+	mo->exclusive = a->excl_prog_hash != 0;
+	if (mo->exclusive)
+		memcpy(mo->excl_hash, hash, SHA256_SIZE);
+	return object_publish(&mo->base, open_flags_of(a->map_flags));
+
+fail:
+	if (btf)
+		object_put(&btf->base);
+	return err;
+}
+
+/* ---- MAP_FREEZE ---- */
+
+/* Is the map's memory mapped writable by somebody in this process, beside the kernel itself? */
+static bool mapped_writable(const struct map_object *mo)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512], perms[8];
+	unsigned long long ino;
+	u32 found = 0;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%*x-%*x %7s %*x %*x:%*x %llu", perms, &ino) == 2 &&
+		    ino == mo->base.ino && perms[1] == 'w' && perms[3] == 's')
+			found++;
+	if (maps)
+		fclose(maps);
+	return found > 1;
+}
+
+static int map_object_freeze(struct map_object *mo)
+{
+	int err;
+
+	if (load_seq_cst(&mo->writers) || mo->map->facts.frozen)
+		return -EBUSY;
+	if (mo->map->visible.fd >= 0 && mapped_writable(mo))
+		return -EBUSY;
+	err = map_freeze(mo->map);
+	/* From now on nobody gets a writable mapping: mmap says EPERM, as Linux's. */
+	if (!err && mo->map->visible.fd >= 0)
+		fcntl(mo->map->visible.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+	return err;
+}
+
+int cmd_map_freeze(struct skep *skep, struct call *call)
+{
+	struct map_object *mo;
+	int err;
+
+	mo = map_from_fd(skep, (int)call->attr.freeze.map_fd, &err);
+	if (!mo)
+		return err;
+	if (mo->map->facts.timer_off >= 0) {
+		err = -ENOTSUPP;
+	} else {
+		pthread_mutex_lock(&mo->update_lock);
+		err = map_object_freeze(mo);
+		pthread_mutex_unlock(&mo->update_lock);
+	}
+	object_put(&mo->base);
+	return err;
+}

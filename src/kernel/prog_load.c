@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PROG_LOAD: from a client's attr to a program with an fd. The order of the checks is
+ * Linux's: it decides which errno, and whether the verifier's log is written.
+ *
+ * A struct load holds all that a load has taken so far; load_release gives back whatever the
+ * program object did not take over.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/commands.h"
+#include "kernel/map_obj.h"
+#include "kernel/sha256.h"
+
+/* Newer than some systems' <linux/bpf.h>. */
+#define F_XDP_DEV_BOUND_ONLY (1u << 6)
+#define F_TEST_REG_INVARIANTS (1u << 7)
+#define F_TOKEN_FD (1u << 16)
+
+#define LOAD_FLAGS                                                                                 \
+	(BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE |  \
+	 BPF_F_TEST_RND_HI32 | BPF_F_XDP_HAS_FRAGS | F_XDP_DEV_BOUND_ONLY |                        \
+	 F_TEST_REG_INVARIANTS | F_TOKEN_FD)
+
+#define MAX_INSNS 1000000
+#define MAX_USED_MAPS 64
+#define MAX_REC_SIZE 252
+
+/* Records of func_info and line_info as the kernel keeps them. */
+struct records {
+	void *data;
+	u32 size, count;
+};
+
+struct load {
+	struct skep *skep;
+	struct call *call;
+	const struct attr_prog_load *attr;
+	char license[128];
+	char name[BPF_OBJ_NAME_LEN];
+	struct bpf_insn *insns;
+	u8 digest[SHA256_SIZE];
+	const struct ctx_layout *ctx;
+	struct btf_object *btf;
+	struct records func_info, line_info;
+	struct map_object *maps[MAX_USED_MAPS];
+	u32 n_maps;
+	struct verify_result result;
+};
+
+static void load_release(struct load *load)
+{
+	for (u32 i = 0; i < load->n_maps; i++)
+		object_put(&load->maps[i]->base);
+	if (load->btf)
+		object_put(&load->btf->base);
+	free(load->insns);
+	free(load->func_info.data);
+	free(load->line_info.data);
+	if (load->result.image)
+		image_free(load->result.image);
+}
+
+static bool license_is_gpl(const char *license)
+{
+	static const char *const gpl[] = { "GPL", "GPL v2", "GPL and additional rights",
+					   "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(gpl); i++)
+		if (!strcmp(license, gpl[i]))
+			return true;
+	return false;
+}
+
+/* The tag and exclusive maps' hash: of the instructions as loaded, without fds. */
+static int take_digest(struct load *load)
+{
+	u32 n = load->attr->insn_cnt;
+	struct bpf_insn *copy = malloc(n * sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, load->insns, n * sizeof(*copy));
+	for (u32 i = 0; i + 1 < n; i++) {
+		struct bpf_insn *second = &copy[i + 1];
+
+		if (!insn_is_ldimm64(&copy[i]) || (copy[i].src_reg != BPF_PSEUDO_MAP_FD &&
+						   copy[i].src_reg != BPF_PSEUDO_MAP_VALUE))
+			continue;
+		copy[i].imm = 0;
+		if (!second->code && !second->dst_reg && !second->src_reg && !second->off)
+			second->imm = 0;
+		i++;
+	}
+	sha256(load->digest, copy, n * sizeof(*copy));
+	free(copy);
+	return 0;
+}
+
+/* ---- what may be asked for ---- */
+
+/* Types whose attach point is given when they are loaded are not here yet. */
+static int check_attach(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+	struct prog_object *prog;
+	struct btf_object *btf;
+	int err;
+
+	if (a->attach_prog_fd) {
+		prog = prog_from_fd(load->skep, (int)a->attach_prog_fd, &err);
+		if (prog) {
+			object_put(&prog->base);
+			return -EINVAL;
+		}
+		btf = btf_from_fd(load->skep, (int)a->attach_prog_fd, &err);
+		if (!btf)
+			return -EINVAL;
+		err = btf->kernel_btf ? -EINVAL : -ENOTSUPP;
+		object_put(&btf->base);
+		return err;
+	}
+	if (a->attach_btf_id)
+		return -EINVAL;
+	if (a->prog_type == BPF_PROG_TYPE_SYSCALL && a->expected_attach_type)
+		return -EINVAL;
+	return 0;
+}
+
+static int check_type(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+
+	if (!model_prog_type(&load->skep->model, a->prog_type))
+		return -EINVAL;
+	if (a->prog_type == PROG_TYPE_CUSTOM) {
+		load->ctx = custom_context(&load->skep->custom, a->expected_attach_type);
+		if (!load->ctx)
+			return -EINVAL;
+	}
+	return object_name_copy(load->name, a->prog_name);
+}
+
+static int take_insns(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+	size_t size = (size_t)a->insn_cnt * sizeof(struct bpf_insn);
+
+	load->insns = malloc(size);
+	if (!load->insns)
+		return -ENOMEM;
+	if (user_read(load->insns, a->insns, size) ||
+	    user_read_string(load->license, a->license, sizeof(load->license)))
+		return -EFAULT;
+	return 0;
+}
+
+static int check_load(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+	int err;
+
+	if (a->prog_flags & ~LOAD_FLAGS)
+		return -EINVAL;
+	if (a->prog_flags & F_TOKEN_FD)
+		return -EBADF; /* there are no tokens, so no fd is one */
+	if (!a->insn_cnt || a->insn_cnt > MAX_INSNS)
+		return -E2BIG;
+	err = check_attach(load);
+	if (!err)
+		err = take_insns(load);
+	if (!err && a->signature)
+		err = -EOPNOTSUPP;
+	/* No device of ours runs programs. */
+	if (!err && (a->prog_ifindex || (a->prog_flags & F_XDP_DEV_BOUND_ONLY)))
+		err = -EINVAL;
+	return err ? err : check_type(load);
+}
+
+/* ---- debug information ---- */
+
+/* What a client of a later kernel has more in each record must be zero. */
+static int cut_records(const u8 *from, u32 from_size, struct records *to)
+{
+	for (u32 i = 0; i < to->count; i++, from += from_size) {
+		for (u32 at = to->size; at < from_size; at++)
+			if (from[at])
+				return -E2BIG;
+		memcpy((u8 *)to->data + (size_t)i * to->size, from, MIN(to->size, from_size));
+	}
+	return 0;
+}
+
+static int take_records(struct load *load, u64 user, u32 size, u32 count, u32 smallest, u32 known,
+			struct records *out)
+{
+	u8 *raw;
+	int err;
+
+	if (!count)
+		return 0;
+	if (size < smallest || size > MAX_REC_SIZE || size % 4 || count > load->attr->insn_cnt)
+		return -EINVAL;
+	out->size = known;
+	out->count = count;
+	out->data = calloc(count, known);
+	raw = malloc((size_t)count * size);
+	if (!raw || !out->data)
+		err = -ENOMEM;
+	else
+		err = user_read(raw, user, (size_t)count * size);
+	if (!err)
+		err = cut_records(raw, size, out);
+	free(raw);
+	return err;
+}
+
+static int take_debug_info(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+	int err;
+
+	if (!a->func_info_cnt && !a->line_info_cnt)
+		return 0;
+	load->btf = btf_from_fd(load->skep, (int)a->prog_btf_fd, &err);
+	if (!load->btf)
+		return err;
+	if (load->btf->kernel_btf)
+		return -EACCES;
+	err = take_records(load, a->func_info, a->func_info_rec_size, a->func_info_cnt, 8,
+			   sizeof(struct bpf_func_info), &load->func_info);
+	return err ? err
+		   : take_records(load, a->line_info, a->line_info_rec_size, a->line_info_cnt, 16,
+				  sizeof(struct bpf_line_info), &load->line_info);
+}
+
+/* ---- maps ---- */
+
+/* Adds the map to those of the program; the caller's reference is taken over. */
+static int use_map(struct load *load, struct map_object *mo)
+{
+	int err = -E2BIG;
+
+	for (u32 i = 0; i < load->n_maps; i++) {
+		if (load->maps[i] == mo) {
+			object_put(&mo->base);
+			return 0;
+		}
+	}
+	if (load->n_maps == MAX_USED_MAPS)
+		goto fail;
+	err = -EACCES;
+	if (mo->exclusive && memcmp(mo->excl_hash, load->digest, SHA256_SIZE))
+		goto fail;
+	load->maps[load->n_maps++] = mo;
+	return 0;
+
+fail:
+	object_put(&mo->base);
+	return err;
+}
+
+static int resolve_map(void *data, s32 number, bool is_index, struct map **map)
+{
+	struct load *load = data;
+	struct map_object *mo;
+	s32 fd = number;
+	int err;
+
+	if (is_index) {
+		if (!load->attr->fd_array || number < 0)
+			return -EPROTO;
+		if (user_read(&fd, load->attr->fd_array + (u64)(u32)number * sizeof(fd), sizeof(fd)))
+			return -EFAULT;
+	}
+	mo = map_from_fd(load->skep, fd, &err);
+	if (!mo)
+		return err;
+	*map = mo->map;
+	return use_map(load, mo);
+}
+
+/* With fd_array_cnt the whole array is the program's: maps are bound, BTF is looked at. */
+static int take_fd_array(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+
+	if (a->fd_array_cnt >= UINT32_MAX / sizeof(s32))
+		return -EINVAL;
+	for (u32 i = 0; i < a->fd_array_cnt; i++) {
+		struct map_object *mo;
+		struct object *btf;
+		s32 fd;
+		int err;
+
+		if (user_read(&fd, a->fd_array + i * sizeof(fd), sizeof(fd)))
+			return -EFAULT;
+		btf = object_of_kind(load->skep, fd, OBJECT_BTF, &err);
+		if (btf) {
+			object_put(btf);
+			continue;
+		}
+		mo = map_from_fd(load->skep, fd, &err);
+		if (mo)
+			err = use_map(load, mo);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- verification ---- */
+
+static int run_verifier(struct load *load, struct user_log *log)
+{
+	const struct attr_prog_load *a = load->attr;
+	struct verify_request request = {
+		.model = &load->skep->model,
+		.prog_type = a->prog_type,
+		.expected_attach_type = a->expected_attach_type,
+		.prog_flags = a->prog_flags,
+		.insns = load->insns,
+		.insn_cnt = a->insn_cnt,
+		.gpl_compatible = license_is_gpl(load->license),
+		.privileged = true,
+		.ctx = load->ctx,
+		.btf = load->btf ? load->btf->btf : NULL,
+		.func_info = load->func_info.data,
+		.func_info_rec_size = load->func_info.size,
+		.func_info_cnt = load->func_info.count,
+		.line_info = load->line_info.data,
+		.line_info_rec_size = load->line_info.size,
+		.line_info_cnt = load->line_info.count,
+		.attach_btf_id = a->attach_btf_id,
+		.resolver = { load, resolve_map },
+		.want_budget = load->skep->default_budget != 0,
+		.log_level = log->level,
+		.log = log->level ? &log->text : NULL,
+		.test_state_freq = a->prog_flags & BPF_F_TEST_STATE_FREQ,
+	};
+
+	return verify(&request, &load->result);
+}
+
+/* Everything that happens between opening the log and closing it. */
+static int check_program(struct load *load, struct user_log *log)
+{
+	int err = take_fd_array(load);
+
+	if (!err)
+		err = take_debug_info(load);
+	if (!err && load->attr->core_relo_cnt)
+		err = -EOPNOTSUPP;
+	return err ? err : run_verifier(load, log);
+}
+
+static bool wants_true_size(const struct call *call)
+{
+	return call->user_size >= offsetof(struct attr_prog_load, log_true_size) + sizeof(u32);
+}
+
+static int load_verify(struct load *load)
+{
+	const struct attr_prog_load *a = load->attr;
+	struct user_log log;
+	u32 true_size;
+	int err = user_log_open(&log, a->log_level, a->log_buf, a->log_size);
+
+	if (err)
+		return err;
+	err = user_log_close(&log, check_program(load, &log), &true_size);
+	if (wants_true_size(load->call) &&
+	    attr_answer(load->call, attr_prog_load, log_true_size, true_size))
+		err = -EFAULT;
+	return err;
+}
+
+/* ---- the object ---- */
+
+static void prog_object_free(void *what)
+{
+	struct prog_object *po = what;
+
+	if (po->prog.jited)
+		jit_release(&po->prog);
+	else
+		interp_release(&po->prog);
+	image_free(po->prog.image);
+	for (u32 i = 0; i < po->n_maps; i++)
+		object_put(&po->maps[i]->base);
+	if (po->btf)
+		object_put(&po->btf->base);
+	pthread_mutex_destroy(&po->maps_lock);
+	free(po->maps);
+	free(po->orig);
+	free(po->func_info);
+	free(po->line_info);
+	free(po);
+}
+
+/* Runs that began before may still be in it, and tail calls may still find it. */
+static void prog_destroy(struct object *object)
+{
+	struct prog_object *po = CONTAINER_OF(object, struct prog_object, base);
+	struct skep *skep = object->skep;
+
+	if (po->prog.table_index)
+		store_release(&skep->progs[po->prog.table_index], NULL);
+	skep_retire(skep, prog_object_free, po);
+}
+
+static int prepare_engine(struct skep *skep, struct prog *prog)
+{
+	if (!(skep->flags & SKEP_NO_JIT) && jit_prepare(prog) == 0) {
+		prog->jited = true;
+		return 0;
+	}
+	return interp_prepare(prog);
+}
+
+/* Moves what the load has taken into the object. */
+static void fill_object(struct load *load, struct prog_object *po)
+{
+	const struct attr_prog_load *a = load->attr;
+
+	memcpy(po->name, load->name, sizeof(po->name));
+	memcpy(po->tag, load->digest, sizeof(po->tag));
+	po->load_time = os_clock_ns(OS_CLOCK_BOOTTIME);
+	po->uid = getuid();
+	po->gpl = license_is_gpl(load->license);
+	po->orig = load->insns;
+	po->orig_cnt = a->insn_cnt;
+	po->btf = load->btf;
+	po->func_info = load->func_info.data;
+	po->func_info_cnt = load->func_info.count;
+	po->func_info_rec_size = load->func_info.size;
+	po->line_info = load->line_info.data;
+	po->line_info_cnt = load->line_info.count;
+	po->line_info_rec_size = load->line_info.size;
+	po->ctx = load->ctx;
+	po->verify_stats = load->result.stats;
+	memcpy(po->maps, load->maps, load->n_maps * sizeof(load->maps[0]));
+	po->n_maps = load->n_maps;
+	load->insns = NULL;
+	load->btf = NULL;
+	load->func_info.data = load->line_info.data = NULL;
+	load->n_maps = 0;
+	load->result.image = NULL;
+}
+
+static bool arrays_accept(const struct load *load, const struct prog_object *po)
+{
+	for (u32 i = 0; i < load->n_maps; i++)
+		if (load->maps[i]->elems && !prog_array_accepts(load->maps[i], po))
+			return false;
+	return true;
+}
+
+static int make_object(struct load *load, struct prog_object **out)
+{
+	struct prog_object *po = calloc(1, sizeof(*po));
+	int err = -ENOMEM;
+
+	if (!po)
+		return err;
+	po->maps = calloc(load->n_maps + 1, sizeof(struct map_object *));
+	if (!po->maps)
+		goto fail;
+	po->prog.image = load->result.image;
+	po->prog.type = load->attr->prog_type;
+	po->prog.attach_type = load->attr->expected_attach_type;
+	err = prepare_engine(load->skep, &po->prog);
+	if (err)
+		goto fail;
+	err = arrays_accept(load, po) ? 0 : -EINVAL;
+	if (!err)
+		err = object_init(load->skep, &po->base, OBJECT_PROG, "bpf-prog", -1);
+	if (err)
+		goto fail_engine;
+	pthread_mutex_init(&po->maps_lock, NULL);
+	po->base.destroy = prog_destroy;
+	fill_object(load, po);
+	*out = po;
+	return 0;
+
+fail_engine:
+	if (po->prog.jited)
+		jit_release(&po->prog);
+	else
+		interp_release(&po->prog);
+fail:
+	free(po->maps);
+	free(po);
+	return err;
+}
+
+int cmd_prog_load(struct skep *skep, struct call *call)
+{
+	struct load load = { .skep = skep, .call = call, .attr = &call->attr.load };
+	struct prog_object *po;
+	int err;
+
+	err = check_load(&load);
+	if (!err)
+		err = take_digest(&load);
+	if (!err)
+		err = load_verify(&load);
+	if (!err)
+		err = make_object(&load, &po);
+	load_release(&load);
+	return err ? err : object_publish(&po->base, O_RDWR);
+}
+
+/* ---- PROG_BIND_MAP ---- */
+
+static int bind_map(struct prog_object *po, struct map_object *mo)
+{
+	struct map_object **maps;
+
+	for (u32 i = 0; i < po->n_maps; i++) {
+		if (po->maps[i] == mo) {
+			object_put(&mo->base);
+			return 0;
+		}
+	}
+	maps = realloc(po->maps, (po->n_maps + 1) * sizeof(struct map_object *));
+	if (!maps) {
+		object_put(&mo->base);
+		return -ENOMEM;
+	}
+	maps[po->n_maps++] = mo;
+	po->maps = maps;
+	return 0;
+}
+
+int cmd_prog_bind_map(struct skep *skep, struct call *call)
+{
+	const struct attr_prog_bind_map *a = &call->attr.bind_map;
+	struct prog_object *po;
+	struct map_object *mo;
+	int err;
+
+	if (a->flags)
+		return -EINVAL;
+	po = prog_from_fd(skep, (int)a->prog_fd, &err);
+	if (!po)
+		return err;
+	mo = map_from_fd(skep, (int)a->map_fd, &err);
+	if (mo) {
+		pthread_mutex_lock(&po->maps_lock);
+		err = bind_map(po, mo);
+		pthread_mutex_unlock(&po->maps_lock);
+	}
+	object_put(&po->base);
+	return err;
+}
