@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/lib/case.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/asm.h"
+
+/* What stands for an instruction given raw until the text is assembled. */
+#define RAW_MARK 0x7a510000
+#define MAP_MARK 0x6d000000
+
+struct reader {
+	const char *path;
+	u32 line;
+	struct verifier_case c;
+	char code[1 << 16];
+	size_t code_len;
+	struct bpf_insn raw[64];
+	u32 n_raw;
+	insn_vec insns;
+	bool has_case, has_verdict, wants_btf;
+	void (*run)(struct verifier_case *c, void *arg);
+	void *arg;
+};
+
+static const char *const type_names[] = {
+	[BPF_PROG_TYPE_SOCKET_FILTER] = "socket_filter",
+	[BPF_PROG_TYPE_KPROBE] = "kprobe",
+	[BPF_PROG_TYPE_SCHED_CLS] = "sched_cls",
+	[BPF_PROG_TYPE_SCHED_ACT] = "sched_act",
+	[BPF_PROG_TYPE_TRACEPOINT] = "tracepoint",
+	[BPF_PROG_TYPE_XDP] = "xdp",
+	[BPF_PROG_TYPE_PERF_EVENT] = "perf_event",
+	[BPF_PROG_TYPE_CGROUP_SKB] = "cgroup_skb",
+	[BPF_PROG_TYPE_RAW_TRACEPOINT] = "raw_tracepoint",
+	[BPF_PROG_TYPE_SYSCALL] = "syscall",
+};
+
+static bool complain(const struct reader *r, const char *what)
+{
+	fprintf(stderr, "%s:%u: %s\n", r->path, r->line, what);
+	return false;
+}
+
+static bool add_code(struct reader *r, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (r->code_len + n + 1 > sizeof(r->code))
+		return complain(r, "too much code");
+	memcpy(r->code + r->code_len, text, n + 1);
+	r->code_len += n;
+	return true;
+}
+
+static int fixture_of(const char *name, size_t len)
+{
+	for (u32 i = 0; i < FIXTURE_COUNT; i++)
+		if (strlen(fixtures[i].name) == len && !memcmp(fixtures[i].name, name, len))
+			return (int)i;
+	return -1;
+}
+
+static bool add_code_line(struct reader *r, const char *line)
+{
+	const char *map = strstr(line, "map[");
+	char text[300];
+	unsigned code, dst, src;
+	int off, imm, fixture, len = 0;
+	size_t n;
+
+	if (sscanf(line, " .raw %i %u %u %i %i%n", (int *)&code, &dst, &src, &off, &imm, &len) == 5 &&
+	    len) {
+		if (r->n_raw == ARRAY_SIZE(r->raw))
+			return complain(r, "too many raw instructions");
+		snprintf(text, sizeof(text), "\tr9 = %d\n", RAW_MARK + (int)r->n_raw);
+		r->raw[r->n_raw++] = (struct bpf_insn){ .code = (u8)code,
+							.dst_reg = dst & 15,
+							.src_reg = src & 15,
+							.off = (s16)off,
+							.imm = imm };
+		return add_code(r, text);
+	}
+	if (map) {
+		n = strcspn(map + 4, "]");
+		fixture = fixture_of(map + 4, n);
+		if (fixture < 0)
+			return complain(r, "no such map");
+		snprintf(text, sizeof(text), "%.*smap[fd:%d%s\n", (int)(map - line), line,
+			 MAP_MARK + fixture, map + 4 + n);
+		return add_code(r, text);
+	}
+	return add_code(r, line) && add_code(r, "\n");
+}
+
+/* ---- from assembled text to a subject ---- */
+
+static void replace_marks(struct reader *r)
+{
+	struct subject *s = &r->c.subject;
+
+	vec_for_each(insn, &r->insns)
+		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && (u32)insn->imm - RAW_MARK < r->n_raw)
+			*insn = r->raw[(u32)insn->imm - RAW_MARK];
+	for (u32 i = 0; i < r->insns.len; i++) {
+		struct bpf_insn *insn = &r->insns.data[i];
+		u32 mark = (u32)insn->imm;
+
+		if (!insn_is_ldimm64(insn))
+			continue;
+		if (insn->src_reg && mark - MAP_MARK < FIXTURE_COUNT && s->n_maps < 64)
+			s->maps[s->n_maps++] = (struct subject_map){ i, mark - MAP_MARK };
+		i++;
+	}
+	s->insns = r->insns.data;
+	s->n_insns = (u32)r->insns.len;
+}
+
+/*
+ * Linux wants every function of a program with callbacks described: "int f(void)" each.
+ *	[1] int  [2] int (void)  [3...] functions
+ */
+static void describe_functions(struct subject *s, bool wanted)
+{
+	u32 starts[8] = { 0 }, n = 1, *at;
+	bool callbacks = false;
+	static const char names[] = "\0int\0f";
+	struct btf_header header = { .magic = BTF_MAGIC, .version = BTF_VERSION,
+				     .hdr_len = sizeof(header), .str_len = sizeof(names) };
+
+	for (u32 i = 0; i < s->n_insns; i++) {
+		struct bpf_insn *insn = &s->insns[i];
+		bool func = insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+		bool known = false;
+
+		if (!func && !insn_is_subprog_call(insn))
+			continue;
+		callbacks |= func;
+		for (u32 j = 0; j < n; j++)
+			known |= starts[j] == i + (u32)insn->imm + 1;
+		if (!known && n < 8)
+			starts[n++] = i + (u32)insn->imm + 1;
+	}
+	if (!callbacks && !wanted)
+		return;
+	for (u32 i = 0; i < n; i++)
+		for (u32 j = i + 1; j < n; j++)
+			if (starts[j] < starts[i]) {
+				u32 swap = starts[i];
+
+				starts[i] = starts[j];
+				starts[j] = swap;
+			}
+	at = (u32 *)(s->btf + sizeof(header));
+	memcpy(at, (u32[]){ 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32 }, 16);
+	memcpy(at + 4, (u32[]){ 0, BTF_KIND_FUNC_PROTO << 24, 1 }, 12);
+	for (u32 i = 0; i < n; i++) {
+		memcpy(at + 7 + 3 * i, (u32[]){ 5, BTF_KIND_FUNC << 24, 2 }, 12);
+		s->func_info[i] = (struct bpf_func_info){ starts[i], 3 + i };
+	}
+	header.type_len = header.str_off = 28 + 12 * n;
+	memcpy(s->btf, &header, sizeof(header));
+	memcpy(s->btf + sizeof(header) + header.type_len, names, sizeof(names));
+	s->btf_size = sizeof(header) + header.type_len + sizeof(names);
+	s->n_func_info = n;
+}
+
+static bool finish_case(struct reader *r)
+{
+	struct asm_error err = { 0 };
+	char what[200];
+
+	if (!r->has_case)
+		return true;
+	if (!r->has_verdict)
+		return complain(r, "the case before this line has no verdict");
+	r->insns.len = 0;
+	if (isa_assemble(r->code, &r->insns, &err)) {
+		snprintf(what, sizeof(what), "code line %u of the case before: %s", err.line,
+			 err.message);
+		return complain(r, what);
+	}
+	replace_marks(r);
+	describe_functions(&r->c.subject, r->wants_btf);
+	r->run(&r->c, r->arg);
+	return true;
+}
+
+static bool begin_case(struct reader *r, const char *name)
+{
+	if (!finish_case(r))
+		return false;
+	memset(&r->c, 0, sizeof(r->c));
+	snprintf(r->c.subject.name, sizeof(r->c.subject.name), "%s", name);
+	r->c.subject.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	r->c.subject.gpl = true;
+	r->c.at = -1;
+	r->c.line = r->line;
+	r->code_len = 0;
+	r->code[0] = 0;
+	r->n_raw = 0;
+	r->has_case = true;
+	r->has_verdict = r->wants_btf = false;
+	return true;
+}
+
+static bool set_type(struct reader *r, const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(type_names); i++)
+		if (type_names[i] && !strcmp(type_names[i], name)) {
+			r->c.subject.prog_type = i;
+			return true;
+		}
+	return complain(r, "no such program type");
+}
+
+static bool set_flags(struct reader *r, const char *name)
+{
+	u32 *flags = &r->c.subject.prog_flags;
+
+	if (!strcmp(name, "strict"))
+		*flags |= BPF_F_STRICT_ALIGNMENT;
+	else if (!strcmp(name, "unaligned"))
+		*flags |= BPF_F_ANY_ALIGNMENT;
+	else if (!strcmp(name, "sleepable"))
+		*flags |= BPF_F_SLEEPABLE;
+	else
+		return complain(r, "no such flag");
+	return true;
+}
+
+static void set_refusal(struct reader *r, const char *text)
+{
+	int skip = 0;
+
+	r->c.accept = false;
+	r->has_verdict = true;
+	if (sscanf(text, "@%d %n", &r->c.at, &skip) == 1)
+		text += skip;
+	snprintf(r->c.words, sizeof(r->c.words), "%s", text);
+}
+
+static bool read_directive(struct reader *r, const char *line)
+{
+	if (!strncmp(line, "case ", 5))
+		return begin_case(r, line + 5);
+	if (!r->has_case)
+		return complain(r, "no case yet");
+	if (!strncmp(line, "type ", 5))
+		return set_type(r, line + 5);
+	if (!strncmp(line, "flags ", 6))
+		return set_flags(r, line + 6);
+	if (!strncmp(line, "attach ", 7))
+		r->c.subject.attach_type = (u32)atoi(line + 7);
+	else if (!strcmp(line, "license none"))
+		r->c.subject.gpl = false;
+	else if (!strcmp(line, "unprivileged"))
+		r->c.subject.unprivileged = true;
+	else if (!strcmp(line, "btf"))
+		r->wants_btf = true;
+	else if (!strcmp(line, "accept"))
+		r->c.accept = r->has_verdict = true;
+	else if (!strncmp(line, "refuse ", 7))
+		set_refusal(r, line + 7);
+	else if (!strncmp(line, "linux accepts: ", 15))
+		r->c.linux_view = LINUX_ACCEPTS;
+	else if (!strncmp(line, "linux refuses: ", 15))
+		r->c.linux_view = LINUX_REFUSES;
+	else if (!strncmp(line, "linux skipped: ", 15))
+		r->c.linux_view = LINUX_SKIPPED;
+	else if (!strncmp(line, "linux says ", 11))
+		snprintf(r->c.linux_words, sizeof(r->c.linux_words), "%s", line + 11);
+	else
+		return complain(r, "what is this?");
+	return true;
+}
+
+bool cases_read(const char *path, void (*run)(struct verifier_case *c, void *arg), void *arg)
+{
+	static struct reader r;
+	char line[190];
+	size_t len;
+	FILE *in = fopen(path, "r");
+	bool ok = in != NULL;
+
+	r = (struct reader){ .path = path, .run = run, .arg = arg };
+	if (!in)
+		return complain(&r, "cannot be read");
+	while (ok && fgets(line, sizeof(line), in)) {
+		r.line++;
+		line[strcspn(line, "\n")] = 0;
+		len = strlen(line);
+		if (line[0] == '\t' || (len && line[len - 1] == ':'))
+			ok = add_code_line(&r, line);
+		else if (line[0] && line[0] != '#')
+			ok = read_directive(&r, line);
+	}
+	ok = ok && finish_case(&r);
+	fclose(in);
+	vec_release(&r.insns);
+	return ok;
+}
