@@ -5,9 +5,23 @@
 #include "model/prog_types.h"
 #include "os/os.h"
 
+static int parse_presented(struct btf **out)
+{
+	void *data;
+	u32 size;
+	int err = model_skep_btf(&data, &size);
+
+	if (err)
+		return err;
+	err = btf_parse(data, size, NULL, NULL, out);
+	os_free(data);
+	return err;
+}
+
 int model_skep_new(struct kernel_model **out)
 {
 	struct kernel_model *model = os_alloc(sizeof(*model));
+	int err;
 
 	if (!model)
 		return -ENOMEM;
@@ -22,11 +36,19 @@ int model_skep_new(struct kernel_model **out)
 		.max_insns = 1000000,
 		.max_insns_processed = 1000000,
 	};
+	err = parse_presented(&model->btf);
+	if (err) {
+		os_free(model);
+		return err;
+	}
 	*out = model;
 	return 0;
 }
 
 void model_skep_free(struct kernel_model *model)
 {
+	if (!model)
+		return;
+	btf_free(model->btf);
 	os_free(model);
 }
