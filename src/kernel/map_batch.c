@@ -141,35 +141,54 @@ static int batch_lookup(struct batch *b)
 
 /* ---- lookup by position, with or without delete ---- */
 
-static int walk_one(struct batch *b, u32 *position, bool erase)
+static int next_by_position(struct batch *b, u32 *position)
 {
 	struct map *map = b->mo->map;
 	u32 slot = command_enter(b->skep);
 	int err = map->ops->sys_walk(map, position, b->key.data, b->value.data);
 
-	if (!err && erase)
-		map_elem_erase(b->mo, b->key.data);
 	command_leave(b->skep, slot);
 	return err;
+}
+
+static int erase_key(struct batch *b)
+{
+	u32 slot = command_enter(b->skep);
+	int err = map_elem_erase(b->mo, b->key.data);
+
+	command_leave(b->skep, slot);
+	return err;
+}
+
+/* As Linux, looks on when the client has no more room: it is told that nothing is left. */
+static int walk(struct batch *b, u32 *position, bool erase)
+{
+	for (;;) {
+		u32 behind = *position;
+		int err = next_by_position(b, &behind);
+
+		if (err || b->done == b->attr->count)
+			return err;
+		err = put_element(b);
+		if (err)
+			return err;
+		/* What follows an erased element may take its place. */
+		if (!erase || erase_key(b))
+			*position = behind;
+		b->done++;
+	}
 }
 
 static int batch_walk(struct batch *b, bool erase)
 {
 	u32 position = 0;
-	int err = 0;
+	int err;
 
 	if (b->attr->flags)
 		return -EINVAL;
 	if (b->attr->in_batch && user_read(&position, b->attr->in_batch, sizeof(position)))
 		return -EFAULT;
-	while (b->done < b->attr->count) {
-		err = walk_one(b, &position, erase);
-		if (!err)
-			err = put_element(b);
-		if (err)
-			break;
-		b->done++;
-	}
+	err = walk(b, &position, erase);
 	if (is_fault(err))
 		return err;
 	if (user_write(b->attr->out_batch, &position, sizeof(position)))
