@@ -6,6 +6,7 @@
 #include "btf/btf.h"
 #include "helpers/helpers.h"
 #include "lib/test.h"
+#include "model/arena.h"
 #include "model/presented.h"
 #include "os/os.h"
 
@@ -74,4 +75,66 @@ TEST(records_are_laid_out_as_linux_does)
 	CHECK_EQ(offsetof(struct kernel_pt_regs, di), 112);
 	CHECK_EQ(offsetof(struct kernel_pt_regs, sp), 152);
 	CHECK_EQ(sizeof(struct kernel_pt_regs), 168);
+}
+
+TEST(tasks_live_in_the_arena)
+{
+	struct kernel_task_facts facts = {
+		.info = { .pid = 12, .tgid = 10, .uid = 1000, .gid = 100, .comm = "worker" },
+		.ppid = 7,
+		.parent_comm = "sh",
+		.leader_comm = "main",
+		.euid = 1000,
+		.start_time = 5,
+		.exe_name = "prog",
+	};
+	struct run_ctx rc = { 0 };
+	struct kernel_arena arena;
+	struct kernel_task *k, *other;
+	const struct kernel_task_struct *task, *parent, *leader;
+	const struct kernel_dentry *dentry;
+	char name[8];
+	u64 address;
+	s32 pid;
+
+	CHECK_EQ(kernel_arena_init(&arena, 1ull << 40), -EINVAL);
+	REQUIRE(!kernel_arena_init(&arena, 100000));
+	CHECK_EQ(arena.size, 131072);
+	kernel_arena_enter(&arena, &rc);
+	k = kernel_task_alloc(&arena);
+	REQUIRE(k);
+	address = kernel_task_fill(&arena, k, &facts);
+	CHECK(address > KERNEL_ARENA_START && address < KERNEL_ARENA_START + arena.size);
+	task = kernel_host(&arena, address);
+	CHECK(task == &k->task);
+	CHECK_STR(task->comm, "worker");
+	parent = kernel_host(&arena, task->real_parent);
+	leader = kernel_host(&arena, task->group_leader);
+	CHECK_EQ(parent->tgid, 7);
+	CHECK_STR(parent->comm, "sh");
+	CHECK_EQ(leader->pid, 10);
+	CHECK_STR(leader->comm, "main");
+	CHECK(leader->group_leader == task->group_leader);
+	dentry = kernel_host(&arena, k->exe_file.f_path.dentry);
+
+	/* probe_read_kernel's way */
+	CHECK_EQ(kernel_arena_read(&rc, &pid, address + offsetof(struct kernel_task_struct, pid), 4),
+		 0);
+	CHECK_EQ(pid, 12);
+	CHECK_EQ(kernel_arena_read(&rc, name, dentry->d_name.name, 5), 0);
+	CHECK_STR(name, "prog");
+	CHECK_EQ(kernel_arena_read(&rc, name, KERNEL_ARENA_START - 1, 1), -EFAULT);
+	CHECK_EQ(kernel_arena_read(&rc, name, KERNEL_ARENA_START + arena.size - 4, 4), 0);
+	CHECK_EQ(kernel_arena_read(&rc, name, KERNEL_ARENA_START + arena.size - 4, 5), -EFAULT);
+	CHECK_EQ(kernel_arena_read(&rc, name, UINT64_MAX, 8), -EFAULT);
+
+	/* all slots but the first can be had, once each */
+	for (u32 i = 2; i < arena.n_slots; i++)
+		CHECK(kernel_task_alloc(&arena) != NULL);
+	CHECK(kernel_task_alloc(&arena) == NULL);
+	kernel_task_free(&arena, k);
+	other = kernel_task_alloc(&arena);
+	CHECK(other == k);
+	CHECK_EQ(other->task.pid, 0);
+	kernel_arena_release(&arena);
 }
