@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Skep kernel as the loader sees it. */
+#include "kernel/custom.h"
+#include "kernel/kernel.h"
+#include "loader/loader.h"
+
+#include <skep/bpf.h>
+
+static int skep_bpf_of(void *data, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	return skep_bpf(data, cmd, attr, size);
+}
+
+static int skep_context_of(void *data, const char *name)
+{
+	return custom_find_context(skep_custom(data), name);
+}
+
+void loader_kernel_of(struct skep *skep, struct loader_kernel *kernel)
+{
+	const struct btf *btf = skep_model(skep)->btf;
+
+	*kernel = (struct loader_kernel){
+		.bpf = skep_bpf_of,
+		.context = skep_context_of,
+		.data = skep,
+		.btf = btf ? btf->data : NULL,
+		.btf_size = btf ? btf->size : 0,
+		.release = "6.18.0-skep",
+	};
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From C to an object: clang -target bpf, with the headers a program needs. <bpf/...> is
+ * libbpf's; "vmlinux.h" is made of the BTF of the kernel that Skep presents, once, and kept
+ * in the user's cache directory.
+ */
+#ifndef SKEP_TOOLS_COMPILE_H
+#define SKEP_TOOLS_COMPILE_H
+
+#include "base/types.h"
+
+struct compile_opts {
+	const void *btf; /* of the presented kernel; NULL: no vmlinux.h is made */
+	size_t btf_size;
+	char *const *flags; /* more for clang, NULL-terminated; may be NULL */
+};
+
+/* Is it C that we should compile? By its name. */
+bool is_source(const char *path);
+/*
+ * Compiles path; *bytes is malloc'ed. 0, or -errno after a message on standard error (what
+ * clang has to say goes there as it is).
+ */
+int compile(const char *path, const struct compile_opts *opts, void **bytes, size_t *size);
+
+#endif
