@@ -111,21 +111,25 @@ void x86_plan_frame(struct x86_gen *g)
 	g->frame = frame;
 }
 
+#define RDX_FIELD(field) x86_at(RDX, offsetof(struct run_ctx, field))
+
 static void store_address(struct x86_gen *g, struct x86_mem mem, code_label label)
 {
 	x86_lea_label(g->b, RAX, label);
 	x86_store(g->b, 8, mem, RAX);
 }
 
-/* What only the call from C does, before the tail entry. */
+/* What only the call from C does, before the tail entry, when somebody may want to know. */
 static void entry_from_c(struct x86_gen *g)
 {
 	codebuf_bind(g->b, g->entries->entry);
 	if (!g->may_abort)
 		return;
 	x86_endbr64(g->b);
-	x86_store(g->b, 8, x86_at(RDX, offsetof(struct run_ctx, unwind_sp)), RSP);
-	store_address(g, x86_at(RDX, offsetof(struct run_ctx, unwind)), g->unwind);
+	x86_store(g->b, 8, RDX_FIELD(unwind_sp), RSP);
+	store_address(g, RDX_FIELD(unwind), g->unwind);
+	x86_store_imm(g->b, 8, RDX_FIELD(stack_low), 0);
+	x86_store(g->b, 8, RDX_FIELD(stack_high), RSP);
 }
 
 void x86_prologue(struct x86_gen *g)
