@@ -27,12 +27,13 @@ MAP_TYPES(DECLARE_OPS)
 /* Linux: PCPU_MIN_UNIT_SIZE, the largest per-CPU value. */
 #define MAP_PERCPU_VALUE_MAX 32768u
 
-/* RDONLY_PROG and WRONLY_PROG together leave programs nothing. */
+/* RDONLY_PROG and WRONLY_PROG together leave programs nothing, RDONLY and WRONLY bpf(2). */
 static inline bool map_access_flags_ok(u32 flags)
 {
-	const u32 both = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
+	const u32 prog = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
+	const u32 sys = BPF_F_RDONLY | BPF_F_WRONLY;
 
-	return (flags & both) != both;
+	return (flags & prog) != prog && (flags & sys) != sys;
 }
 
 /* BPF_F_LOCK: -EINVAL for values without a bpf_spin_lock, -ENOTSUPP with one (not there yet). */
