@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arguments of helpers against the helper's prototype. A helper trusts what it is given,
+ * so whatever it will read or write must be proved here: the kind of each register, and
+ * for memory that all bytes it may touch exist, for every size the bounds allow.
+ */
+#include "btf/btf.h"
+#include "verifier/args.h"
+
+#define MAX_VAR_SIZE (1LL << 29)
+
+/* ---- which kinds an argument may have ---- */
+
+#define KIND(k) (1u << (k))
+#define MEM_KINDS                                                                                  \
+	(KIND(REG_STACK) | KIND(REG_PACKET) | KIND(REG_PACKET_META) | KIND(REG_MAP_KEY) |          \
+	 KIND(REG_MAP_VALUE) | KIND(REG_MEM))
+
+static u32 kinds_of(u32 base)
+{
+	switch (base) {
+	case ARG_CONST_MAP_PTR:
+		return KIND(REG_MAP);
+	case ARG_PTR_TO_MAP_KEY:
+	case ARG_PTR_TO_MAP_VALUE:
+	case ARG_PTR_TO_MEM:
+		return MEM_KINDS;
+	case ARG_CONST_SIZE:
+	case ARG_CONST_SIZE_OR_ZERO:
+	case ARG_CONST_ALLOC_SIZE_OR_ZERO:
+		return KIND(REG_SCALAR);
+	case ARG_PTR_TO_CTX:
+		return KIND(REG_CTX);
+	case ARG_PTR_TO_RINGBUF_MEM:
+		return KIND(REG_MEM);
+	case ARG_PTR_TO_FUNC:
+		return KIND(REG_FUNC);
+	case ARG_PTR_TO_STACK:
+		return KIND(REG_STACK);
+	case ARG_PTR_TO_CONST_STR:
+		return KIND(REG_MAP_VALUE);
+	case ARG_PTR_TO_BTF_ID:
+		return KIND(REG_BTF);
+	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
+	case ARG_PTR_TO_SOCK_COMMON:
+		return KIND(REG_SOCK_COMMON) | KIND(REG_SOCKET) | KIND(REG_TCP_SOCK);
+	case ARG_PTR_TO_SOCKET:
+		return KIND(REG_SOCKET);
+	default:
+		return 0;
+	}
+}
+
+static int refuse_kind(struct env *env, u32 regno, const struct reg *reg, u32 kinds)
+{
+	char name[REG_NAME_SIZE], expected[160];
+	struct text text = text_in(expected, sizeof(expected));
+
+	for (u32 k = 0; k < REG_KIND_COUNT; k++)
+		if (kinds & KIND(k))
+			text_printf(&text, "%s%s", text.len ? ", " : "", reg_kind_name(k));
+	return refuse(env, -EACCES, reg->flags & REG_MAYBE_NULL ? "null-check" : "argument-type",
+		      "R%u type=%s expected=%s", regno, reg_name(env, reg, name), expected);
+}
+
+static int check_kind(struct env *env, u32 regno, const struct reg *reg, u32 arg)
+{
+	u32 base = arg & ARG_BASE_MASK, kinds = kinds_of(base);
+	bool record = base == ARG_PTR_TO_RINGBUF_MEM;
+
+	if (!kinds)
+		return refuse(env, -EINVAL, "unsupported",
+			      "R%u: arguments of this kind are not supported yet", regno);
+	if (!(kinds & KIND(reg->kind)) || (record && !(reg->flags & REG_RINGBUF)))
+		return refuse_kind(env, regno, reg, kinds);
+	if ((reg->flags & REG_MAYBE_NULL) && !(arg & ARG_MAYBE_NULL))
+		return refuse_kind(env, regno, reg, kinds);
+	/* A maybe-NULL pointer to memory: its bytes could not be checked. */
+	if ((reg->flags & REG_MAYBE_NULL) && (kinds & MEM_KINDS) == MEM_KINDS)
+		return refuse_kind(env, regno, reg, kinds);
+	if (base == ARG_PTR_TO_CTX)
+		return check_pointer_off(env, regno, reg);
+	if (record && (reg->off || !reg_has_fixed_off(reg)))
+		return refuse(env, -EINVAL, "modified-pointer",
+			      "R%u must have zero offset when passed to release func or trusted arg to kfunc",
+			      regno);
+	return 0;
+}
+
+/* ---- memory ---- */
+
+static int packet_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, bool zero_ok,
+		      u32 flags)
+{
+	if (!env->type->packet || !(flags & ARG_PACKET_OK))
+		return refuse(env, -EACCES, "packet-in-helper",
+			      "helper access to the packet is not allowed");
+	if ((flags & (ARG_MEM_WRITE | ARG_MEM_UNINIT)) && !env->type->packet_write)
+		return refuse(env, -EACCES, "packet-readonly", "cannot write into packet");
+	return check_packet_access(env, regno, ptr, 0, size, zero_ok);
+}
+
+static enum stack_use stack_use(u32 flags)
+{
+	if (flags & ARG_MEM_UNINIT)
+		return STACK_FILL;
+	return flags & ARG_MEM_RDONLY ? STACK_READ : STACK_UPDATE;
+}
+
+int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, bool zero_ok,
+		  u32 flags)
+{
+	bool writes = flags & (ARG_MEM_WRITE | ARG_MEM_UNINIT);
+	char name[REG_NAME_SIZE];
+
+	switch (ptr->kind) {
+	case REG_PACKET:
+	case REG_PACKET_META:
+		return packet_arg(env, regno, ptr, size, zero_ok, flags);
+	case REG_MAP_KEY:
+		if (writes)
+			return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s",
+				      regno, reg_name(env, ptr, name));
+		return check_mem_bounds(env, regno, ptr, 0, size,
+					env->maps.data[ptr->map].facts->key_size, zero_ok);
+	case REG_MAP_VALUE:
+		return check_map_value_access(env, regno, ptr, 0, size, zero_ok,
+					      writes ? ACCESS_WRITE : ACCESS_READ);
+	case REG_MEM:
+		if (writes && (ptr->flags & REG_RDONLY))
+			return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s",
+				      regno, reg_name(env, ptr, name));
+		return check_mem_bounds(env, regno, ptr, 0, size, ptr->size, zero_ok);
+	case REG_STACK:
+		return stack_helper_access(env, regno, ptr, size, stack_use(flags), zero_ok);
+	default:
+		/* NULL with no bytes behind it. */
+		if (zero_ok && !size && reg_is_null(ptr))
+			return 0;
+		return refuse_kind(env, regno, ptr, MEM_KINDS);
+	}
+}
+
+/* A byte count and the memory argument before it. */
+static int check_size(struct env *env, struct call_args *args, u32 i, u32 arg)
+{
+	u32 regno = i + 1, flags = args->proto->arg[i - 1];
+	bool zero_ok = (arg & ARG_BASE_MASK) == ARG_CONST_SIZE_OR_ZERO;
+	struct reg size = *cur_reg(env, regno), ptr = *cur_reg(env, regno - 1);
+
+	if (size.val.smin < 0)
+		return refuse(env, -EACCES, "negative-size",
+			      "R%u min value is negative, either use unsigned or 'var &= const'",
+			      regno);
+	if (!size.val.umin && !zero_ok)
+		return refuse(env, -EACCES, "zero-size",
+			      "R%u invalid zero-sized read: u64=[%lld,%lld]", regno,
+			      (long long)size.val.umin, (long long)size.val.umax);
+	if (size.val.umax >= MAX_VAR_SIZE)
+		return refuse(env, -EACCES, "unbounded-size",
+			      "R%u unbounded memory access, use 'var &= const' or 'if (var < const)'",
+			      regno);
+	mark_precise(env, &size);
+	args->mem_max = MAX(args->mem_max, (s64)size.val.umax);
+	/* Of a size that varies it is not certain which bytes get written: they must be something. */
+	if (!scalar_is_const(&size.val) && (flags & ARG_MEM_UNINIT))
+		flags = (flags & ~(u32)ARG_MEM_UNINIT) | ARG_MEM_WRITE;
+	if (args->proto->flags & HELPER_PACKET_ACCESS)
+		flags |= ARG_PACKET_OK;
+	return check_mem_arg(env, regno - 1, &ptr, (s64)size.val.umax, zero_ok, flags);
+}
+
+static bool is_size(u32 arg)
+{
+	u32 base = arg & ARG_BASE_MASK;
+
+	return base == ARG_CONST_SIZE || base == ARG_CONST_SIZE_OR_ZERO;
+}
+
+/* Eight known bytes at the key pointer, if it points into our stack. */
+static void note_key(struct env *env, struct call_args *args, const struct reg *ptr, u32 size)
+{
+	struct reg key;
+	u32 depth;
+
+	if (ptr->kind != REG_STACK || !scalar_is_const(&ptr->val) || size != 4 || (ptr->off & 3))
+		return;
+	depth = env->subprogs[env->cur->frames[ptr->frame]->subprog].stack_depth;
+	if (-ptr->off > (s32)depth || stack_load(env, 0, ptr, 0, size, &key) || !reg_is_const(&key))
+		return;
+	args->has_key = true;
+	args->key = key.val.umin;
+	args->key_reg = key;
+}
+
+static int check_map_mem(struct env *env, struct call_args *args, u32 i, u32 arg)
+{
+	bool is_key = (arg & ARG_BASE_MASK) == ARG_PTR_TO_MAP_KEY;
+	struct reg ptr = *cur_reg(env, i + 1);
+	const struct map_facts *facts;
+	u32 flags = arg & ~(u32)ARG_BASE_MASK;
+	u32 size;
+	int err;
+
+	if (!args->has_map)
+		return refuse(env, -EACCES, "argument-type", "invalid map_ptr to access map->%s",
+			      is_key ? "key" : "value");
+	facts = env->maps.data[args->map].facts;
+	size = is_key ? facts->key_size : facts->value_size;
+	/* Helpers only read keys, and values that they do not fill. */
+	if (!(flags & (ARG_MEM_WRITE | ARG_MEM_UNINIT)))
+		flags |= ARG_MEM_RDONLY;
+	if (args->proto->flags & HELPER_PACKET_ACCESS)
+		flags |= ARG_PACKET_OK;
+	err = check_mem_arg(env, i + 1, &ptr, size, false, flags);
+	if (!err && is_key)
+		note_key(env, args, &ptr, size);
+	return err;
+}
+
+/* ---- the rest ---- */
+
+static int check_const_str(struct env *env, u32 regno, const struct reg *ptr)
+{
+	const struct map_facts *facts = env->maps.data[ptr->map].facts;
+	int err;
+
+	if (!facts->const_values || !(facts->flags & BPF_F_RDONLY_PROG) || !facts->frozen)
+		return refuse(env, -EACCES, "const-string", "R%u does not point to a readonly map'",
+			      regno);
+	if (!reg_has_fixed_off(ptr))
+		return refuse(env, -EACCES, "const-string", "R%u is not a constant address'", regno);
+	err = check_map_value_access(env, regno, ptr, 0, 1, false, ACCESS_READ);
+	if (err)
+		return err;
+	for (u64 at = (u64)ptr->off; at < facts->const_size; at++)
+		if (!facts->const_values[at])
+			return 0;
+	return refuse(env, -EINVAL, "const-string", "string is not zero-terminated");
+}
+
+static int check_btf_arg(struct env *env, u32 regno, const struct reg *reg, const char *want)
+{
+	const struct btf *btf = env->req->model->btf;
+	const struct btf_type *type = btf ? btf_type(btf, reg->btf_id) : NULL;
+
+	if (!type || !want || !str_eq(btf_name(btf, type->name_off), want) || reg->off)
+		return refuse(env, -EACCES, "argument-type", "R%u is of type %s but %s is expected",
+			      regno, type ? btf_name(btf, type->name_off) : "?", want ? want : "?");
+	if (!(reg->flags & REG_TRUSTED))
+		return refuse(env, -EACCES, "argument-type",
+			      "R%u type=untrusted_ptr_ expected=ptr_, trusted_ptr_", regno);
+	return 0;
+}
+
+static int take_reference(struct env *env, struct call_args *args, u32 regno, const struct reg *reg)
+{
+	if (!reg->ref && !reg_is_null(reg))
+		return refuse(env, -EINVAL, "release-unacquired",
+			      "R%u must be referenced when passed to release function", regno);
+	args->release_ref = reg->ref;
+	return 0;
+}
+
+static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
+{
+	const struct helper_proto *proto = args->proto;
+	struct reg reg = *cur_reg(env, i + 1);
+
+	switch (arg & ARG_BASE_MASK) {
+	case ARG_CONST_MAP_PTR:
+		args->has_map = true;
+		args->map = reg.map;
+		return 0;
+	case ARG_PTR_TO_MAP_KEY:
+	case ARG_PTR_TO_MAP_VALUE:
+		return check_map_mem(env, args, i, arg);
+	case ARG_PTR_TO_MEM:
+		if (!(arg & ARG_MEM_FIXED_SIZE))
+			return i < 4 && is_size(proto->arg[i + 1])
+				   ? 0
+				   : refuse(env, -EFAULT, "bad-prototype",
+					    "prototype of %s: memory without a size", proto->name);
+		if (proto->flags & HELPER_PACKET_ACCESS)
+			arg |= ARG_PACKET_OK;
+		return check_mem_arg(env, i + 1, &reg, proto->arg_size[i], false, arg);
+	case ARG_CONST_SIZE:
+	case ARG_CONST_SIZE_OR_ZERO:
+		return check_size(env, args, i, arg);
+	case ARG_CONST_ALLOC_SIZE_OR_ZERO:
+		if (!scalar_is_const(&reg.val))
+			return refuse(env, -EACCES, "not-constant",
+				      "R%u is not a known constant'", i + 1);
+		mark_precise(env, &reg);
+		args->alloc_size = reg.val.umin;
+		return 0;
+	case ARG_PTR_TO_FUNC:
+		args->has_callback = true;
+		args->callback = reg.subprog;
+		return 0;
+	case ARG_PTR_TO_CONST_STR:
+		return check_const_str(env, i + 1, &reg);
+	case ARG_PTR_TO_BTF_ID:
+		return check_btf_arg(env, i + 1, &reg, proto->arg_btf[i]);
+	default:
+		return 0;
+	}
+}
+
+static int check_arg(struct env *env, struct call_args *args, u32 i)
+{
+	u32 arg = args->proto->arg[i], regno = i + 1;
+	const struct reg *reg = cur_reg(env, regno);
+	int err;
+
+	err = check_read(env, regno);
+	if (err)
+		return err;
+	if ((arg & ARG_BASE_MASK) == ARG_ANYTHING) {
+		if (leaks_pointer(env, reg))
+			return refuse(env, -EACCES, "pointer-leak",
+				      "R%u leaks addr into helper function", regno);
+		return 0;
+	}
+	if ((arg & ARG_MAYBE_NULL) && reg_is_null(reg)) {
+		mark_precise(env, reg);
+		/* Its size, if it has one, is checked against NULL: it must be 0. */
+		return 0;
+	}
+	/* Zero bytes may be at NULL; check_size sees to it. */
+	if ((arg & ARG_BASE_MASK) == ARG_PTR_TO_MEM && i < 4 &&
+	    (args->proto->arg[i + 1] & ARG_BASE_MASK) == ARG_CONST_SIZE_OR_ZERO &&
+	    reg_is_null(reg) && reg_is_null(cur_reg(env, regno + 1))) {
+		mark_precise(env, reg);
+		return 0;
+	}
+	err = check_kind(env, regno, reg, arg);
+	if (!err && (arg & ARG_RELEASES))
+		err = take_reference(env, args, regno, reg);
+	return err ? err : check_action(env, args, i, arg);
+}
+
+int args_check(struct env *env, struct call_args *args)
+{
+	for (u32 i = 0; i < 5; i++) {
+		int err;
+
+		if ((args->proto->arg[i] & ARG_BASE_MASK) == ARG_DONTCARE)
+			continue;
+		err = check_arg(env, args, i);
+		if (err)
+			return err;
+	}
+	return args->has_map ? map_func_check(env, args->proto,
+					      env->maps.data[args->map].facts->type)
+			     : 0;
+}
+
+/* ---- helpers and types of maps ---- */
+
+#define TYPE(t) (1ull << BPF_MAP_TYPE_##t)
+
+/* The types a helper is made for; 0: no rule of its own. */
+static u64 types_of_helper(u32 id)
+{
+	switch (id) {
+	case BPF_FUNC_tail_call:
+		return TYPE(PROG_ARRAY);
+	case BPF_FUNC_perf_event_read:
+	case BPF_FUNC_perf_event_output:
+	case BPF_FUNC_perf_event_read_value:
+	case BPF_FUNC_skb_output:
+	case BPF_FUNC_xdp_output:
+		return TYPE(PERF_EVENT_ARRAY);
+	case BPF_FUNC_ringbuf_output:
+	case BPF_FUNC_ringbuf_reserve:
+	case BPF_FUNC_ringbuf_query:
+		return TYPE(RINGBUF);
+	case BPF_FUNC_get_stackid:
+		return TYPE(STACK_TRACE);
+	case BPF_FUNC_current_task_under_cgroup:
+	case BPF_FUNC_skb_under_cgroup:
+		return TYPE(CGROUP_ARRAY);
+	case BPF_FUNC_redirect_map:
+		return TYPE(DEVMAP) | TYPE(DEVMAP_HASH) | TYPE(CPUMAP) | TYPE(XSKMAP);
+	case BPF_FUNC_map_pop_elem:
+		return TYPE(QUEUE) | TYPE(STACK);
+	case BPF_FUNC_map_peek_elem:
+	case BPF_FUNC_map_push_elem:
+		return TYPE(QUEUE) | TYPE(STACK) | TYPE(BLOOM_FILTER);
+	case BPF_FUNC_map_lookup_percpu_elem:
+		return TYPE(PERCPU_ARRAY) | TYPE(PERCPU_HASH) | TYPE(LRU_PERCPU_HASH);
+	case BPF_FUNC_for_each_map_elem:
+		return TYPE(ARRAY) | TYPE(PERCPU_ARRAY) | TYPE(HASH) | TYPE(PERCPU_HASH) |
+		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH);
+	case BPF_FUNC_map_lookup_elem:
+		return TYPE(HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |
+		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) | TYPE(LPM_TRIE) |
+		       TYPE(ARRAY_OF_MAPS) | TYPE(HASH_OF_MAPS) | TYPE(DEVMAP) |
+		       TYPE(DEVMAP_HASH) | TYPE(CPUMAP) | TYPE(XSKMAP) | TYPE(SOCKMAP) |
+		       TYPE(SOCKHASH);
+	case BPF_FUNC_map_update_elem:
+	case BPF_FUNC_map_delete_elem:
+		return TYPE(HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |
+		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) | TYPE(LPM_TRIE) |
+		       TYPE(SOCKMAP) | TYPE(SOCKHASH);
+	default:
+		return 0;
+	}
+}
+
+int map_func_check(struct env *env, const struct helper_proto *proto, u32 map_type)
+{
+	u64 types = types_of_helper(proto->id);
+
+	if (!types || (map_type < 64 && (types & (1ull << map_type))))
+		return 0;
+	return refuse(env, -EINVAL, "map-type", "cannot pass map_type %u into func bpf_%s#%u",
+		      map_type, proto->name, proto->id);
+}

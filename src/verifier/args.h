@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The arguments of one helper call as they are checked, and what they say about its result. */
+#ifndef SKEP_VERIFIER_ARGS_H
+#define SKEP_VERIFIER_ARGS_H
+
+#include "verifier/step.h"
+
+struct call_args {
+	const struct helper_proto *proto;
+	bool has_map;
+	u32 map;	  /* index into env->maps */
+	s64 mem_max;	  /* largest byte count of a memory argument */
+	u64 alloc_size;	  /* ARG_CONST_ALLOC_SIZE_OR_ZERO */
+	u32 release_ref;  /* reference that ARG_RELEASES takes; 0: none */
+	bool has_callback;
+	u32 callback;	  /* subprogram */
+	bool has_key;	  /* the key is a known number: */
+	u64 key;
+	struct reg key_reg;
+};
+
+/* Beside enum arg_type's flags: the helper takes packet memory. */
+#define ARG_PACKET_OK (1u << 31)
+
+int args_check(struct env *env, struct call_args *args);
+/* May that helper be used with that type of map? */
+int map_func_check(struct env *env, const struct helper_proto *proto, u32 map_type);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shape of the program: where its functions begin, whether jumps stay inside them,
+ * and a walk over all edges that finds unreachable code, loops, and the points where paths
+ * join. Needs nothing but the instructions; later passes may then follow any jump blindly.
+ */
+#include "verifier/env.h"
+
+static int subprog_add(struct env *env, s64 at)
+{
+	u32 i;
+
+	if (at < 0 || at >= env->len)
+		return refuse(env, -EINVAL, "bad-call", "call to invalid destination");
+	for (i = env->n_subprogs; i > 0 && env->subprogs[i - 1].start >= at; i--)
+		if (env->subprogs[i - 1].start == at)
+			return 0;
+	if (env->n_subprogs >= BPF_MAX_SUBPROGS)
+		return refuse(env, -E2BIG, "too-many-subprogs", "too many subprograms");
+	memmove(&env->subprogs[i + 1], &env->subprogs[i],
+		(env->n_subprogs - i) * sizeof(env->subprogs[0]));
+	env->subprogs[i] = (struct subprog){ .start = (u32)at };
+	env->n_subprogs++;
+	return 0;
+}
+
+static bool is_func_address(const struct bpf_insn *insn)
+{
+	return insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+}
+
+/* Index of the function that starts at an instruction, or -1. */
+static s32 subprog_at(const struct env *env, s64 at)
+{
+	u32 lo = 0, hi = env->n_subprogs;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (env->subprogs[mid].start == at)
+			return (s32)mid;
+		if (env->subprogs[mid].start < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return -1;
+}
+
+/* Finds all functions: the targets of calls and of ldimm64 with BPF_PSEUDO_FUNC. */
+int cfg_find_subprogs(struct env *env)
+{
+	int err = subprog_add(env, 0);
+
+	for (u32 i = 0; i < env->len && !err; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		env->at = i;
+		if (insn_is_subprog_call(insn) || is_func_address(insn)) {
+			if (!env->req->privileged)
+				return refuse(env, -EPERM, "unprivileged",
+					      "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN");
+			err = subprog_add(env, (s64)i + insn->imm + 1);
+		}
+		if (insn_is_ldimm64(insn))
+			i++;
+	}
+	if (err)
+		return err;
+	for (u32 i = 0; i < env->n_subprogs; i++)
+		env->subprogs[i].end =
+		    i + 1 < env->n_subprogs ? env->subprogs[i + 1].start : env->len;
+	for (u32 i = 0; i < env->len; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		if (insn_is_subprog_call(insn) || is_func_address(insn))
+			env->aux[i].subprog = (u32)subprog_at(env, (s64)i + insn->imm + 1);
+		if (insn_is_ldimm64(insn))
+			i++;
+	}
+	return 0;
+}
+
+static bool is_jump(const struct bpf_insn *insn)
+{
+	u32 class = insn_class(insn);
+
+	return (class == BPF_JMP || class == BPF_JMP32) && BPF_OP(insn->code) != BPF_CALL &&
+	       BPF_OP(insn->code) != BPF_EXIT;
+}
+
+static s64 jump_target(const struct bpf_insn *insn, u32 at)
+{
+	/* gotol keeps its distance in imm. */
+	return (s64)at + 1 + (insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off);
+}
+
+/* Jumps stay in their function, and a function ends with exit or a jump. */
+int cfg_check_jumps(struct env *env)
+{
+	for (u32 s = 0; s < env->n_subprogs; s++) {
+		struct subprog *sub = &env->subprogs[s];
+		u32 last = sub->start;
+
+		for (u32 i = sub->start; i < sub->end; i++) {
+			const struct bpf_insn *insn = &env->insns[i];
+			s64 target;
+
+			env->at = i;
+			last = i;
+			if (insn_is_call(insn) && !insn->src_reg && insn->imm == BPF_FUNC_tail_call)
+				sub->has_tail_call = true;
+			if (insn_class(insn) == BPF_LD &&
+			    (BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND))
+				sub->has_ld_abs = true;
+			if (insn_is_ldimm64(insn)) {
+				i++; /* its second half is data (insns.c refuses a missing one) */
+				continue;
+			}
+			if (!is_jump(insn))
+				continue;
+			target = jump_target(insn, i);
+			if (target < sub->start || target >= sub->end)
+				return refuse(env, -EINVAL, "jump-out-of-range",
+					      "jump out of range from insn %u to %lld", i,
+					      (long long)target);
+		}
+		if (!insn_is_exit(&env->insns[last]) &&
+		    env->insns[last].code != (BPF_JMP | BPF_JA) &&
+		    env->insns[last].code != (BPF_JMP32 | BPF_JA))
+			return refuse(env, -EINVAL, "fall-through",
+				      "last insn is not an exit or jmp");
+	}
+	return 0;
+}
+
+/* ---- the walk ---- */
+
+enum { NEW = 0, OPEN = 1, DONE = 2 }; /* OPEN: on the path being walked */
+
+struct walk {
+	struct env *env;
+	u8 *mark;
+	struct {
+		u32 insn;
+		u8 edge; /* how many of its edges were followed */
+	} *stack;
+	u32 depth;
+};
+
+static int walk_edge(struct walk *walk, u32 from, u32 to, bool branch)
+{
+	struct env *env = walk->env;
+
+	if (branch)
+		env->aux[to].jump_target = env->aux[to].prune_point = true;
+	env->at = from;
+	if (env->aux[to].ldimm64_second)
+		return refuse(env, -EINVAL, "jump-into-ldimm64",
+			      "jump into the middle of ldimm64 insn %u", to);
+	if (walk->mark[to] == OPEN) {
+		if (!env->req->privileged) {
+			log_line(env, "back-edge from insn %u to %u\n", from, to);
+			return refuse(env, -EINVAL, "back-edge", "back-edge from insn %u to %u",
+				      from, to);
+		}
+		env->aux[to].loop_head = env->aux[to].prune_point = true;
+		return 0;
+	}
+	if (walk->mark[to] == NEW) {
+		walk->mark[to] = OPEN;
+		walk->stack[walk->depth].insn = to;
+		walk->stack[walk->depth++].edge = 0;
+	}
+	return 0;
+}
+
+/* The edges of an instruction, in order; false when there are no more. */
+static bool edge_of(struct env *env, u32 at, u32 n, s64 *to, bool *branch)
+{
+	const struct bpf_insn *insn = &env->insns[at];
+
+	*branch = false;
+	if (insn_is_exit(insn))
+		return false;
+	if (is_jump(insn)) {
+		bool always = BPF_OP(insn->code) == BPF_JA;
+
+		if (n == 0 && !always) {
+			*to = at + 1;
+			return true;
+		}
+		*branch = true;
+		*to = jump_target(insn, at);
+		return n == (always ? 0 : 1);
+	}
+	if (n == 0) {
+		*to = at + insn_slots(insn);
+		return true;
+	}
+	if (n == 1 && (insn_is_subprog_call(insn) || is_func_address(insn))) {
+		/* A function is reached through its call; recursion is found by depth.c. */
+		*to = env->subprogs[env->aux[at].subprog].start;
+		return true;
+	}
+	return false;
+}
+
+static int walk_from(struct walk *walk, u32 start)
+{
+	struct env *env = walk->env;
+
+	if (walk->mark[start] != NEW)
+		return 0;
+	walk->mark[start] = OPEN;
+	walk->stack[0].insn = start;
+	walk->stack[0].edge = 0;
+	walk->depth = 1;
+	while (walk->depth) {
+		u32 at = walk->stack[walk->depth - 1].insn;
+		u8 edge = walk->stack[walk->depth - 1].edge++;
+		bool branch;
+		s64 to;
+		int err;
+
+		if (!edge_of(env, at, edge, &to, &branch)) {
+			walk->mark[at] = DONE;
+			walk->depth--;
+			continue;
+		}
+		if (to >= env->len)
+			return refuse_at(env, at, -EINVAL, "jump-out-of-range",
+					 "jump out of range from insn %u to %lld", at, (long long)to);
+		/* A call is no jump: entering a function that is open is recursion, not a loop. */
+		if (edge == 1 && !is_jump(&env->insns[at]) && walk->mark[to] == OPEN)
+			continue;
+		err = walk_edge(walk, at, (u32)to, branch);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool calls_back(const struct env *env, const struct bpf_insn *insn)
+{
+	const struct helper_proto *proto = NULL;
+
+	if (insn_is_call(insn) && !insn->src_reg)
+		proto = model_helper(env->req->model, (u32)insn->imm);
+	return proto && (proto->flags & HELPER_CALLBACK);
+}
+
+/* Where states are worth comparing, beyond jump targets: decisions and calls of functions. */
+static void mark_prune_points(struct env *env)
+{
+	for (u32 i = 0; i < env->len; i += insn_slots(&env->insns[i])) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		if (is_jump(insn) && BPF_OP(insn->code) != BPF_JA)
+			env->aux[i].prune_point = true;
+		if (is_jump(insn) && BPF_OP(insn->code) == BPF_JCOND)
+			env->aux[i].force_checkpoint = true;
+		if (insn_is_subprog_call(insn))
+			env->aux[i + 1].prune_point = true;
+		if (calls_back(env, insn)) {
+			env->aux[i].prune_point = env->aux[i].force_checkpoint = true;
+			env->aux[i].calls_callback = true;
+		}
+	}
+}
+
+/* Every instruction is reachable; loops are marked, or refused for the unprivileged. */
+int cfg_check_paths(struct env *env)
+{
+	struct walk walk = { .env = env };
+	int err = -ENOMEM;
+
+	walk.mark = os_alloc(env->len);
+	walk.stack = os_alloc(((size_t)env->len + 1) * sizeof(walk.stack[0]));
+	if (!walk.mark || !walk.stack)
+		goto out;
+	err = walk_from(&walk, 0);
+	for (u32 i = 0; i < env->len && !err; i += insn_slots(&env->insns[i]))
+		if (walk.mark[i] == NEW)
+			err = refuse_at(env, i, -EINVAL, "unreachable-insn", "unreachable insn %u", i);
+	if (!err)
+		mark_prune_points(env);
+out:
+	os_free(walk.mark);
+	os_free(walk.stack);
+	return err;
+}

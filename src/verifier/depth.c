@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How deep calls go: no recursion, at most eight frames, at most 512 bytes of stack along
+ * any chain of calls. Needs the stack that each function was seen to touch.
+ */
+#include "verifier/env.h"
+
+#define STACK_UNIT 16
+#define TAIL_CALL_STACK 256 /* what callers of a function that tail calls may use */
+
+struct chain {
+	struct env *env;
+	u32 *deepest; /* bytes below and in each function; 0: not computed */
+	u8 *frames;
+	u8 *mark; /* 1: on the chain, 2: done */
+};
+
+static u32 own_stack(const struct subprog *sub)
+{
+	u32 bytes = sub->stack_depth + (sub->has_may_goto ? 16 : 0);
+
+	return (u32)align_up(bytes, STACK_UNIT);
+}
+
+static bool calls(const struct bpf_insn *insn)
+{
+	return insn_is_subprog_call(insn) ||
+	       (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC);
+}
+
+static int measure(struct chain *chain, u32 index);
+
+static int measure_callee(struct chain *chain, u32 index, u32 callee, u32 *below, u32 *frames)
+{
+	struct env *env = chain->env;
+	int err = measure(chain, callee);
+
+	if (err)
+		return err;
+	*below = MAX(*below, chain->deepest[callee]);
+	*frames = MAX(*frames, chain->frames[callee]);
+	if (env->subprogs[callee].tail_called && own_stack(&env->subprogs[index]) >= TAIL_CALL_STACK)
+		return refuse_at(env, env->subprogs[index].start, -EACCES, "stack-depth",
+				 "tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
+				 own_stack(&env->subprogs[index]));
+	return 0;
+}
+
+/* The recursion is bounded: at most BPF_MAX_FRAMES + 1 deep before it refuses. */
+static int measure(struct chain *chain, u32 index)
+{
+	struct env *env = chain->env;
+	struct subprog *sub = &env->subprogs[index];
+	u32 below = 0, frames = 0;
+
+	if (chain->mark[index] == 2)
+		return 0;
+	if (chain->mark[index] == 1)
+		return refuse_at(env, sub->start, -EINVAL, "recursion",
+				 "recursive call from %s() to itself, or back into its callers",
+				 sub->name ? sub->name : "a function");
+	chain->mark[index] = 1;
+	sub->tail_called = sub->has_tail_call;
+	for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i])) {
+		u32 callee = env->aux[i].subprog;
+		int err;
+
+		if (!calls(&env->insns[i]) || !env->aux[i].seen)
+			continue;
+		err = measure_callee(chain, index, callee, &below, &frames);
+		if (err)
+			return err;
+		sub->tail_called |= env->subprogs[callee].tail_called;
+	}
+	chain->mark[index] = 2;
+	chain->frames[index] = (u8)MIN(frames + 1, 255u);
+	chain->deepest[index] = below + own_stack(sub);
+	if (chain->frames[index] > BPF_MAX_FRAMES)
+		return refuse_at(env, sub->start, -E2BIG, "call-depth",
+				 "the call stack of %u frames is too deep !", chain->frames[index]);
+	if (chain->deepest[index] > BPF_STACK_SIZE)
+		return refuse_at(env, sub->start, -EACCES, "stack-depth",
+				 "combined stack size of %u calls is %u. Too large",
+				 chain->frames[index], chain->deepest[index]);
+	return 0;
+}
+
+int stack_depth_check(struct env *env)
+{
+	struct chain chain = { .env = env };
+	int err = 0;
+
+	chain.deepest = arena_array(&env->arena, u32, env->n_subprogs);
+	chain.frames = arena_array(&env->arena, u8, env->n_subprogs);
+	chain.mark = arena_array(&env->arena, u8, env->n_subprogs);
+	if (!chain.deepest || !chain.frames || !chain.mark)
+		return -ENOMEM;
+	for (u32 i = 0; i < env->n_subprogs && !err; i++)
+		err = measure(&chain, i);
+	return err;
+}

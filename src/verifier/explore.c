@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walk over all paths of one function: a state, an instruction, and a stack of paths
+ * that branched off and wait.
+ */
+#include "verifier/step.h"
+
+#define MAX_PENDING 8192
+
+int explore_failed(struct env *env)
+{
+	if (env->refused)
+		return env->push_refused ? -E2BIG : -EINVAL;
+	return refuse(env, -ENOMEM, "out-of-memory", "the verifier is out of memory");
+}
+
+int check_read(struct env *env, u32 n)
+{
+	if (LIKELY(cur_reg(env, n)->kind != REG_UNINIT))
+		return 0;
+	return refuse(env, -EACCES, "uninit-register", "R%u !read_ok", n);
+}
+
+int check_write(struct env *env, u32 n)
+{
+	if (LIKELY(n != 10))
+		return 0;
+	return refuse(env, -EACCES, "frame-pointer", "frame pointer is read only");
+}
+
+void set_reg(struct env *env, u32 n, const struct reg *value)
+{
+	*cur_reg(env, n) = *value;
+	reg_changed(env, n);
+}
+
+struct state *push_path(struct env *env, u32 insn)
+{
+	struct pending *pending;
+
+	if (env->stack.len >= MAX_PENDING) {
+		env->push_refused = true;
+		refuse(env, -E2BIG, "too-complex", "The sequence of %u jumps is too complex.",
+		       (u32)env->stack.len);
+		return NULL;
+	}
+	if (!vec_push(&env->stack, (struct pending){ .insn = insn, .prev = env->at }))
+		return NULL;
+	pending = vec_last(&env->stack);
+	pending->log_len = env->log ? env->log->len : 0;
+	state_share(&pending->state, env->cur);
+	loops_path_pushed(&pending->state);
+	return &pending->state;
+}
+
+/* Takes the path that waits on top; false: there is none. */
+static bool next_path(struct env *env)
+{
+	struct pending pending;
+
+	if (!env->stack.len)
+		return false;
+	pending = vec_pop(&env->stack);
+	env->cur_state = pending.state;
+	env->at = pending.insn;
+	env->prev = pending.prev;
+	env->print_full = true;
+	log_rewind(env, pending.log_len);
+	return true;
+}
+
+static int ldimm64_step(struct env *env, const struct bpf_insn *insn)
+{
+	const struct insn_aux *aux = &env->aux[env->at];
+	struct reg out;
+	int err = check_write(env, insn->dst_reg);
+
+	if (err)
+		return err;
+	env->next = env->at + 2;
+	switch (insn->src_reg) {
+	case BPF_PSEUDO_FUNC:
+		if (env->subprogs[aux->subprog].global)
+			return refuse(env, -EINVAL, "callback", "callback function not static");
+		out = reg_pointer(REG_FUNC, 0);
+		out.subprog = aux->subprog;
+		break;
+	case BPF_PSEUDO_MAP_IDX:
+		out = reg_pointer(REG_MAP, 0);
+		out.map = aux->map;
+		break;
+	case BPF_PSEUDO_MAP_IDX_VALUE:
+		out = reg_pointer(REG_MAP_VALUE, 0);
+		out.map = aux->map;
+		out.off = insn[1].imm;
+		break;
+	default:
+		out = reg_const(insn_imm64(insn));
+		break;
+	}
+	set_reg(env, insn->dst_reg, &out);
+	return 0;
+}
+
+static int jump_step(struct env *env, const struct bpf_insn *insn)
+{
+	if (insn_is_call(insn))
+		return call_step(env, insn);
+	return insn_is_exit(insn) ? exit_step(env) : branch_step(env, insn);
+}
+
+static int step(struct env *env, const struct bpf_insn *insn)
+{
+	env->next = env->at + 1;
+	switch (insn_class(insn)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+		return alu_step(env, insn);
+	case BPF_JMP:
+	case BPF_JMP32:
+		return jump_step(env, insn);
+	case BPF_LD:
+		return BPF_MODE(insn->code) == BPF_IMM ? ldimm64_step(env, insn)
+						       : ld_packet_step(env, insn);
+	case BPF_LDX:
+		return load_step(env, insn);
+	case BPF_ST:
+		return store_step(env, insn);
+	default:
+		return BPF_MODE(insn->code) == BPF_ATOMIC ? atomic_step(env, insn)
+							  : store_step(env, insn);
+	}
+}
+
+/* One instruction of the current path; sets path_done at its end. */
+static int advance(struct env *env)
+{
+	const struct bpf_insn *insn = &env->insns[env->at];
+	int err;
+
+	if (++env->stats.insns_processed > env->req->model->max_insns_processed)
+		return refuse(env, -E2BIG, "too-complex",
+			      "BPF program is too large. Processed %llu insn",
+			      (unsigned long long)env->stats.insns_processed);
+	if (env->aux[env->at].prune_point) {
+		err = loops_visit(env);
+		if (err < 0)
+			return err;
+		if (err == VISIT_PRUNED) {
+			log_pruned(env);
+			env->path_done = true;
+			return 0;
+		}
+	}
+	if (UNLIKELY(env->log_level))
+		log_insn(env);
+	if (!state_frame_rw(&env->pool, env->cur, env->cur->depth))
+		return explore_failed(env);
+	env->aux[env->at].seen = true;
+	err = step(env, insn);
+	if (err)
+		return err;
+	if (env->deps.failed)
+		return explore_failed(env);
+	if (UNLIKELY(env->log_level))
+		log_step(env);
+	env->prev = env->at;
+	env->at = env->next;
+	return 0;
+}
+
+static int run_paths(struct env *env)
+{
+	int err;
+
+	do {
+		env->path_done = false;
+		while (!env->path_done) {
+			err = advance(env);
+			if (err)
+				return err;
+		}
+		loops_path_end(env);
+		state_release(&env->pool, env->cur);
+	} while (next_path(env));
+	return 0;
+}
+
+static void global_arg_reg(struct env *env, const struct global_arg *arg, struct reg *reg)
+{
+	switch (arg->kind) {
+	case GLOBAL_ARG_SCALAR:
+		*reg = reg_unknown();
+		break;
+	case GLOBAL_ARG_CTX:
+		*reg = reg_pointer(REG_CTX, 0);
+		break;
+	default:
+		*reg = reg_pointer(REG_MEM, arg->nonnull ? 0 : REG_MAYBE_NULL);
+		reg->size = arg->size;
+		if (!arg->nonnull)
+			reg->id = new_id(env);
+		break;
+	}
+}
+
+int explore_subprog(struct env *env, u32 index)
+{
+	struct subprog *sub = &env->subprogs[index];
+	struct frame *frame = frame_new(&env->pool);
+
+	env->at = sub->start;
+	if (!frame)
+		return explore_failed(env);
+	env->main_subprog = index;
+	env->cur = &env->cur_state;
+	env->cur_state = (struct state){ .frames = { frame } };
+	env->print_full = true;
+	frame->subprog = index;
+	frame->callsite = -1;
+	frame->regs[10] = reg_pointer(REG_STACK, 0);
+	/* A global function alone, or the program with its context. */
+	for (u32 i = 0; i < sub->n_args; i++)
+		global_arg_reg(env, &sub->args[i], &frame->regs[i + 1]);
+	if (!index && !sub->n_args)
+		frame->regs[1] = reg_pointer(REG_CTX, 0);
+	env->prev = env->at;
+	return run_paths(env);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Remembered states. At a prune point the current state is compared with those that came
+ * here before. If an old one, explored to its end, covers it, the path ends here: nothing
+ * new can happen. An old one that is not finished yet is an ancestor of this path, so the
+ * path went round a loop:
+ *	- nothing changed since then: the loop never ends, refuse;
+ *	- the engine itself ends this loop (may_goto, callbacks): covered by the ancestor
+ *	  means safe, by induction over the rounds;
+ *	- otherwise go on, the loop is explored round by round.
+ *
+ * branches counts the paths that begin at a checkpoint and are not finished. A finished
+ * checkpoint below an ancestor it was cut at (entry) is only as final as that ancestor: its
+ * marks of precision are not complete, so until then all its numbers count.
+ */
+#include "verifier/prune.h"
+#include "verifier/step.h"
+
+struct checkpoint {
+	struct checkpoint *next; /* at the same instruction */
+	struct state state;	 /* state.parent: the checkpoint before */
+	u32 insn;
+	u32 depth;    /* checkpoints above it on its path */
+	u32 branches;
+	u32 hits, misses;
+	struct checkpoint *entry; /* outermost ancestor that a path from here was cut at */
+	bool evicted;		  /* its frames are gone */
+};
+
+/* ---- bookkeeping of paths ---- */
+
+void loops_path_end(struct env *env)
+{
+	for (struct checkpoint *c = env->cur->parent; c; c = c->state.parent)
+		if (--c->branches)
+			break;
+}
+
+void loops_path_pushed(struct state *state)
+{
+	if (state->parent)
+		state->parent->branches++;
+}
+
+/* The unfinished ancestor that c's verdict still waits for; NULL: final. */
+static struct checkpoint *waits_for(struct checkpoint *c)
+{
+	while (c && !c->branches)
+		c = c->entry;
+	return c;
+}
+
+/* The current path was cut; it is final when `entry` is. */
+static void note_entry(struct env *env, struct checkpoint *entry)
+{
+	struct checkpoint *c = env->cur->parent;
+
+	for (; c && c != entry; c = c->state.parent)
+		if (!c->entry || c->entry->depth > entry->depth || !c->entry->branches)
+			c->entry = entry;
+}
+
+/* ---- remembering ---- */
+
+/* Dead parts say nothing, and must not keep later states from being covered. */
+void frame_clear_dead(struct frame *frame, u16 live_regs, u64 live_slots)
+{
+	for (u32 i = 0; i < 10; i++)
+		if (!(live_regs & (1u << i)))
+			frame->regs[i].kind = REG_UNINIT;
+	for (u32 i = 0; i < frame->n_slots; i++)
+		if (!(live_slots >> i & 1))
+			memset(&frame->slots[i], 0, sizeof(frame->slots[i]));
+	while (frame->n_slots && !(live_slots >> (frame->n_slots - 1) & 1))
+		frame->n_slots--;
+}
+
+/* From here on the number's precision is asked of this checkpoint. */
+static void renew_dep(struct env *env, struct reg *reg)
+{
+	if (reg->kind != REG_SCALAR)
+		return;
+	/* Anything at all: no bound to depend on. */
+	if (!reg->id && scalar_is_unknown(&reg->val))
+		reg->dep = 0;
+	else
+		reg->dep = dep_fresh(&env->deps, reg->dep);
+}
+
+static void renew_deps(struct env *env, struct frame *frame, u16 live_regs, u64 live_slots)
+{
+	for (u32 i = 0; i < 10; i++)
+		if (live_regs & (1u << i))
+			renew_dep(env, &frame->regs[i]);
+	for (u32 i = 0; i < frame->n_slots; i++)
+		if ((live_slots >> i & 1) && slot_is_spill(&frame->slots[i]))
+			renew_dep(env, &frame->slots[i].reg);
+}
+
+static int remember(struct env *env)
+{
+	struct insn_aux *aux = &env->aux[env->at];
+	struct checkpoint *c = arena_new(&env->pool.arena, struct checkpoint);
+	struct frame *top = state_frame_rw(&env->pool, env->cur, env->cur->depth);
+
+	if (!c || !top)
+		return explore_failed(env);
+	renew_deps(env, top, aux->live_regs, aux->live_slots);
+	state_share(&c->state, env->cur);
+	top = state_frame_rw(&env->pool, &c->state, c->state.depth);
+	if (!top)
+		return explore_failed(env);
+	frame_clear_dead(top, aux->live_regs, aux->live_slots);
+	c->insn = env->at;
+	c->branches = 1;
+	c->depth = c->state.parent ? c->state.parent->depth + 1 : 0;
+	c->next = aux->checkpoints;
+	aux->checkpoints = c;
+	env->cur->parent = c;
+	env->jumps_then = env->jumps;
+	env->insns_then = env->stats.insns_processed;
+	env->stats.total_states++;
+	env->live_checkpoints++;
+	env->stats.peak_states = MAX(env->stats.peak_states, env->live_checkpoints);
+	env->stats.longest_chain = MAX(env->stats.longest_chain, c->depth);
+	return 0;
+}
+
+static void evict(struct env *env, struct checkpoint **link)
+{
+	struct checkpoint *c = *link;
+
+	*link = c->next;
+	state_release(&env->pool, &c->state);
+	c->evicted = true;
+	env->live_checkpoints--;
+}
+
+/* ---- widening ---- */
+
+static void widen(struct env *env, const struct reg *old, struct reg *cur)
+{
+	if (old->kind != REG_SCALAR || cur->kind != REG_SCALAR ||
+	    dep_is_precise(&env->deps, old->dep) || dep_is_precise(&env->deps, cur->dep) ||
+	    scalar_eq(&old->val, &cur->val))
+		return;
+	*cur = reg_unknown();
+}
+
+static int widen_frame(struct env *env, const struct frame *old, struct state *state, u32 index)
+{
+	struct frame *cur = state_frame_rw(&env->pool, state, index);
+
+	if (!cur)
+		return explore_failed(env);
+	for (u32 i = 0; i < 10; i++)
+		widen(env, &old->regs[i], &cur->regs[i]);
+	for (u32 i = 0; i < old->n_slots && i < cur->n_slots; i++) {
+		struct slot *slot = &cur->slots[i];
+
+		if (!slot_is_spill(&old->slots[i]) || !slot_is_spill(slot))
+			continue;
+		widen(env, &old->slots[i].reg, &slot->reg);
+		if (slot_spill_size(slot) < SLOT_BYTES)
+			slot->reg.val = scalar_zext(&slot->reg.val, slot_spill_size(slot) * 8);
+	}
+	return 0;
+}
+
+int loops_widen_at(struct env *env, struct state *state, u32 insn)
+{
+	struct checkpoint *c = state->parent;
+
+	while (c && (c->insn != insn || c->evicted || c->state.depth != state->depth))
+		c = c->state.parent;
+	for (u32 i = 0; c && i <= state->depth; i++) {
+		int err;
+
+		if (c->state.frames[i]->callsite != state->frames[i]->callsite)
+			return 0;
+		err = widen_frame(env, c->state.frames[i], state, i);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int loops_widen(struct env *env, struct state *state)
+{
+	return loops_widen_at(env, state, env->at);
+}
+
+/* ---- the visit ---- */
+
+struct visit_plan {
+	bool add;    /* remember this state */
+	bool forced; /* in any case */
+};
+
+static struct visit_plan plan_visit(const struct env *env)
+{
+	const struct insn_aux *aux = &env->aux[env->at];
+	struct visit_plan plan = { .forced = aux->force_checkpoint || env->req->test_state_freq };
+
+	/* Not too often: a state costs more than a few instructions. */
+	plan.add = plan.forced || (env->jumps - env->jumps_then >= 2 &&
+				   env->stats.insns_processed - env->insns_then >= 8);
+	return plan;
+}
+
+/* Is c an ancestor that covers this path, in a loop that the engine ends? */
+static bool closes_loop(struct env *env, struct checkpoint *c)
+{
+	const struct bpf_insn *insn = &env->insns[env->at];
+
+	if (env->aux[env->at].calls_callback)
+		return state_covers(env, &c->state, env->cur, COVER_WITHIN);
+	return insn->code == (BPF_JMP | BPF_JCOND) &&
+	       c->state.may_goto_depth != env->cur->may_goto_depth &&
+	       state_covers(env, &c->state, env->cur, COVER_WITHIN);
+}
+
+static bool never_ends(struct env *env, struct checkpoint *c)
+{
+	return !env->aux[env->at].calls_callback &&
+	       c->state.may_goto_depth == env->cur->may_goto_depth &&
+	       c->state.callback_unroll_depth == env->cur->callback_unroll_depth &&
+	       state_covers(env, &c->state, env->cur, COVER_EXACT);
+}
+
+/* Against one remembered state: enum visit or -errno. */
+static int visit_one(struct env *env, struct checkpoint *c, struct visit_plan *plan)
+{
+	struct checkpoint *entry = waits_for(c);
+	bool ancestor = c->branches;
+	bool covered;
+
+	/* For tests: every path is walked to its end, but loops must still end. */
+	if (env->req->no_pruning && !ancestor)
+		return VISIT_GO_ON;
+	if (ancestor && never_ends(env, c))
+		return refuse(env, -EINVAL, "infinite-loop", "infinite loop detected at insn %u",
+			      env->at);
+	covered = ancestor ? closes_loop(env, c)
+			   : state_covers(env, &c->state, env->cur,
+					  entry ? COVER_WITHIN : COVER_PRECISE);
+	if (covered) {
+		c->hits++;
+		state_share_precision(env, &c->state, env->cur, !entry);
+		if (entry)
+			note_entry(env, entry);
+		return VISIT_PRUNED;
+	}
+	/* Inside a loop every round comes by: remember only some. */
+	if (ancestor && !plan->forced && env->jumps - env->jumps_then < 20 &&
+	    env->stats.insns_processed - env->insns_then < 100)
+		plan->add = false;
+	return VISIT_GO_ON;
+}
+
+int loops_visit(struct env *env)
+{
+	struct visit_plan plan = plan_visit(env);
+	struct checkpoint **link = &env->aux[env->at].checkpoints, *c;
+	u64 states = 0;
+
+	while ((c = *link)) {
+		int visit = visit_one(env, c, &plan);
+		u32 patience = plan.forced && c->branches ? 64 : 3;
+
+		if (visit)
+			return visit;
+		states++;
+		if (plan.add)
+			c->misses++;
+		/* It never helped: stop comparing with it. */
+		if (c->misses > c->hits * patience + patience)
+			evict(env, link);
+		else
+			link = &c->next;
+	}
+	env->stats.max_states_per_insn = MAX(env->stats.max_states_per_insn, states);
+	return plan.add ? remember(env) : VISIT_GO_ON;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The abstract machine at one point of one path: a stack of call frames, and what the
+ * program has acquired. Frames are shared between states and copied on the first write
+ * (frame->refs), so remembering a state and taking a branch both cost a few pointers.
+ */
+#ifndef SKEP_VERIFIER_STATE_H
+#define SKEP_VERIFIER_STATE_H
+
+#include "base/arena.h"
+#include "isa/insn.h"
+#include "verifier/reg.h"
+
+struct ref;
+
+#define SLOT_BYTES 8
+#define STACK_SLOTS (BPF_STACK_SIZE / SLOT_BYTES)
+
+/* What one byte of stack holds. */
+enum byte_kind {
+	BYTE_INVALID = 0, /* never written, or dead */
+	BYTE_MISC,	  /* data of which nothing is known */
+	BYTE_ZERO,
+	BYTE_SPILL, /* part of the slot's spilled register */
+};
+
+/*
+ * Eight bytes of stack. A spill of w bytes is the w lowest: kind[0..w-1] == BYTE_SPILL and
+ * reg holds its value; kind[0] tells whether there is one.
+ */
+struct slot {
+	u8 kind[SLOT_BYTES]; /* by address */
+	struct reg reg;
+};
+
+struct frame {
+	u32 refs;
+	u32 subprog;
+	s32 callsite; /* instruction of the call, in the caller; -1 in the outermost */
+	u16 n_slots;  /* slot i covers fp - 8(i+1) .. fp - 8i; those beyond are invalid */
+	u16 cap;      /* room for slots: size class of the allocation */
+	bool in_callback;
+	u32 callback_depth;	   /* how often the callback called here was entered in a row */
+	struct ref *entry_refs;	   /* what was held when it was entered */
+	s64 ret_min, ret_max;	   /* callback: what r0 must be at exit */
+	struct reg regs[BPF_REGS];
+	struct slot slots[];
+};
+
+/* An acquired reference: what must be released before the end. Lists are shared, so immutable. */
+struct ref {
+	struct ref *next;
+	u32 id;
+	s32 insn; /* that acquired it */
+};
+
+struct checkpoint;
+
+struct state {
+	struct frame *frames[BPF_MAX_FRAMES];
+	u32 depth; /* index of the running frame */
+	struct ref *refs;
+	struct checkpoint *parent; /* last remembered state on this path (loops.c) */
+	u32 may_goto_depth;
+	u32 callback_unroll_depth;
+};
+
+/* Where frames come from: blocks by size class, reused. */
+struct state_pool {
+	struct arena arena;
+	struct frame *free[8];
+	size_t live_frames;
+};
+
+/* A frame with registers and stack all uninitialised, one reference. NULL: out of memory. */
+struct frame *frame_new(struct state_pool *pool);
+void frame_put(struct state_pool *pool, struct frame *frame);
+/* The frame at index, not shared with anybody else. NULL: out of memory. */
+struct frame *state_frame_rw(struct state_pool *pool, struct state *state, u32 index);
+/* Makes room for slot index (< STACK_SLOTS) in an unshared frame, which may move. */
+struct frame *state_slots(struct state_pool *pool, struct state *state, u32 frame, u32 slot);
+/* *out becomes another reference to the same frames. */
+void state_share(struct state *out, const struct state *state);
+void state_release(struct state_pool *pool, struct state *state);
+
+static inline struct frame *state_top(const struct state *state)
+{
+	return state->frames[state->depth];
+}
+
+static inline bool slot_is_spill(const struct slot *slot)
+{
+	return slot->kind[0] == BYTE_SPILL;
+}
+
+/* Bytes of the slot's spill, 0 without. */
+static inline u32 slot_spill_size(const struct slot *slot)
+{
+	u32 n = 0;
+
+	while (n < SLOT_BYTES && slot->kind[n] == BYTE_SPILL)
+		n++;
+	return n;
+}
+
+/* Walks every register and spilled register of every frame, without writing. */
+struct reg_iter {
+	struct state *state;
+	u32 frame;
+	u32 at; /* 0..10 registers, then slots */
+};
+
+#define REG_ITER(st) ((struct reg_iter){ .state = (st) })
+
+/* The next one, or NULL after the last. */
+const struct reg *reg_iter_next(struct reg_iter *it);
+/* The one that reg_iter_next returned last, writable. NULL: out of memory. */
+struct reg *reg_iter_rw(struct state_pool *pool, struct reg_iter *it);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one instruction does to the state: one function a kind of instruction, in the file
+ * of its name. A step reads and writes env->cur; before it the running frame is made
+ * unshared, so its registers may be written in place. state_slots (a store to a slot not
+ * used before) may move the frame: take register addresses anew after one.
+ */
+#ifndef SKEP_VERIFIER_STEP_H
+#define SKEP_VERIFIER_STEP_H
+
+#include "verifier/env.h"
+
+static inline struct reg *cur_reg(struct env *env, u32 n)
+{
+	return &state_top(env->cur)->regs[n];
+}
+
+/* The register is written: for the log. */
+static inline void reg_changed(struct env *env, u32 n)
+{
+	env->changed_regs |= (u16)(1u << n);
+}
+
+static inline void mark_precise(struct env *env, const struct reg *reg)
+{
+	if (reg->dep)
+		dep_mark(&env->deps, reg->dep);
+}
+
+static inline u32 new_id(struct env *env)
+{
+	return ++env->next_id;
+}
+
+/* The value may not be looked at as a number by this program. */
+static inline bool leaks_pointer(const struct env *env, const struct reg *reg)
+{
+	return !env->allow_ptr_leaks && reg_is_pointer(reg);
+}
+
+/* ---- explore.c ---- */
+
+/* Fails with "R%d !read_ok" when the register was never written. */
+int check_read(struct env *env, u32 reg);
+/* Fails for r10. */
+int check_write(struct env *env, u32 reg);
+/* The register gets this value. */
+void set_reg(struct env *env, u32 n, const struct reg *value);
+/* Remembers the current state to be continued at insn later. NULL after a failure. */
+struct state *push_path(struct env *env, u32 insn);
+int explore_failed(struct env *env); /* the errno of a push or an allocation that failed */
+
+/* ---- alu.c ---- */
+int alu_step(struct env *env, const struct bpf_insn *insn);
+
+/* ---- branch.c ---- */
+int branch_step(struct env *env, const struct bpf_insn *insn);
+/* Scalars that hold the same value as *known (which was just narrowed) learn what it knows. */
+int sync_linked(struct env *env, struct state *state, const struct reg *known);
+
+/* ---- mem.c ---- */
+int load_step(struct env *env, const struct bpf_insn *insn);
+int store_step(struct env *env, const struct bpf_insn *insn);
+int atomic_step(struct env *env, const struct bpf_insn *insn);
+
+enum access { ACCESS_READ = 1, ACCESS_WRITE = 2 };
+
+/* regno is for messages: the register that held the pointer. */
+int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
+			   bool zero_size_ok, enum access access);
+int check_mem_bounds(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
+		     u64 region, bool zero_size_ok);
+int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
+			bool zero_size_ok);
+int check_pointer_off(struct env *env, u32 regno, const struct reg *ptr);
+
+/* ---- stack.c ---- */
+/* Load and store through a REG_STACK pointer; value is what is stored (NULL: unknown data). */
+int stack_load(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
+	       struct reg *out);
+int stack_store(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
+		const struct reg *value);
+/* What a helper does with size bytes of stack: reads them, may also write, or fills them unread. */
+enum stack_use { STACK_READ, STACK_UPDATE, STACK_FILL };
+int stack_helper_access(struct env *env, u32 regno, const struct reg *ptr, s64 size,
+			enum stack_use use, bool zero_size_ok);
+
+/* ---- ctx.c ---- */
+int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
+	       enum access access, struct reg *loaded);
+
+/* ---- btf_ptr.c ---- */
+/* A read through a pointer to a presented kernel object. */
+int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
+	       enum access access, struct reg *loaded);
+
+/* ---- call.c ---- */
+int call_step(struct env *env, const struct bpf_insn *insn);
+void forget_caller_saved(struct env *env);
+int ld_packet_step(struct env *env, const struct bpf_insn *insn);
+/* Copies of packet pointers in all frames are void: the packet may have moved. */
+int forget_packet(struct env *env);
+
+/* ---- args.c ---- */
+/* A helper, or a global function, will access size bytes there. flags: enum arg_type's. */
+int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, bool zero_size_ok,
+		  u32 flags);
+
+/* ---- subprog.c ---- */
+struct call_args;
+int subprog_call(struct env *env);
+int callback_call(struct env *env, const struct call_args *args);
+int exit_step(struct env *env);
+int early_return(struct env *env);
+
+/* ---- refs.c ---- */
+int ref_acquire(struct env *env, u32 *id);
+bool ref_release(struct env *env, u32 id);
+/* Fails when something acquired is still held: at exit, and before a tail call. */
+int ref_check_none(struct env *env, const char *what);
+
+/* ---- loops.c ---- */
+enum visit { VISIT_GO_ON = 0, VISIT_PRUNED = 1 };
+/* At a prune point: compares with remembered states, perhaps remembers. enum visit or -errno. */
+int loops_visit(struct env *env);
+/* A loop that the engine ends (may_goto, callbacks): numbers that changed since its last round
+ * and that nothing depends on so far become unknown, so that the rounds converge. */
+int loops_widen(struct env *env, struct state *state);
+int loops_widen_at(struct env *env, struct state *state, u32 insn);
+void loops_path_end(struct env *env);
+void loops_path_pushed(struct state *state);
+/* Forgets what is not live in a frame. */
+void frame_clear_dead(struct frame *frame, u16 live_regs, u64 live_slots);
+
+#endif
