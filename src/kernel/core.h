@@ -12,6 +12,7 @@
 #include "kernel/custom.h"
 #include "kernel/kernel.h"
 #include "kernel/run.h"
+#include "model/arena.h"
 
 /* Epoch slots that commands use, behind those of the presented CPUs. */
 #define COMMAND_SLOTS 64
@@ -62,6 +63,7 @@ struct skep {
 	pthread_mutex_t retired_lock;
 	struct retired *retired;
 
+	struct kernel_arena arena; /* the presented kernel objects */
 	struct kernel_model model;
 	struct kernel_model *presented; /* what model was copied from */
 	struct custom_table custom;

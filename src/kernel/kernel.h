@@ -15,6 +15,8 @@
 #include "verifier/verifier.h"
 #include "vm/prog.h"
 
+struct kernel_arena;
+
 enum object_kind {
 	OBJECT_MAP,
 	OBJECT_PROG,
@@ -135,6 +137,8 @@ struct btf_object *btf_from_fd(struct skep *skep, int fd, int *err);
 /* What programs are verified against; embedders' helpers are added to it. */
 struct kernel_model *skep_model(struct skep *skep);
 struct custom_table *skep_custom(struct skep *skep);
+/* The objects programs see at kernel-range addresses. */
+struct kernel_arena *skep_arena(struct skep *skep);
 /* Presented possible CPUs. */
 u32 skep_cpus(const struct skep *skep);
 

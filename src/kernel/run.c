@@ -66,6 +66,7 @@ static void own_load_task(struct run_ctx *rc)
 static const struct world_ops own_world = {
 	.read_user = own_read_user,
 	.write_user = own_write_user,
+	.read_kernel = kernel_arena_read,
 	.load_task = own_load_task,
 };
 
@@ -468,6 +469,7 @@ int runs_init(struct skep *skep)
 		struct run_slot *slot = &skep->slots[i];
 
 		slot->skep = skep;
+		kernel_arena_enter(&skep->arena, &slot->rc);
 		slot->index = i;
 		slot->rc.cpu = i;
 		slot->rc.epoch = &skep->epoch;

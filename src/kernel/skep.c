@@ -11,6 +11,9 @@
 
 #include "kernel/pin.h"
 
+/* Of address space: costs nothing until tasks are presented in it. */
+#define KERNEL_ARENA_SIZE (64u << 20)
+
 /*
  * A page that a child finds empty after fork. Where the system cannot do that, the page stays
  * as it is and the child's kernel is not told apart: it then works on its own copies.
@@ -62,7 +65,9 @@ static int skep_init(struct skep *skep, const struct skep_opts *opts)
 	skep->progs = os_reserve(PROG_TABLE_SIZE * sizeof(struct prog *));
 	if (!skep->progs)
 		return -ENOMEM;
-	err = objects_init(skep);
+	err = kernel_arena_init(&skep->arena, KERNEL_ARENA_SIZE);
+	if (!err)
+		err = objects_init(skep);
 	if (!err)
 		err = fork_mark_init(skep);
 	if (!err)
@@ -83,6 +88,7 @@ static void skep_destroy(struct skep *skep)
 	if (skep->not_forked)
 		munmap(skep->not_forked, 4096);
 	os_unreserve(skep->progs, PROG_TABLE_SIZE * sizeof(struct prog *));
+	kernel_arena_release(&skep->arena);
 	vec_release(&skep->attachers);
 	free(skep);
 }
@@ -127,6 +133,11 @@ struct kernel_model *skep_model(struct skep *skep)
 struct custom_table *skep_custom(struct skep *skep)
 {
 	return &skep->custom;
+}
+
+struct kernel_arena *skep_arena(struct skep *skep)
+{
+	return &skep->arena;
 }
 
 u32 skep_cpus(const struct skep *skep)
