@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs every vector of tests/insn/ on the interpreter, on the JIT, and as the same bytecode
+ * in the Linux below us.
+ *
+ * For Linux a vector is a function that a small XDP program calls with r1 = the packet behind
+ * its first 8 bytes; the caller puts the 64-bit result into those.
+ */
+#include <glob.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "insn/data.h"
+#include "insn/linux.h"
+#include "lib/image.h"
+#include "lib/test.h"
+#include "vm/prog.h"
+
+enum engine { INTERPRETER, JIT, LINUX };
+
+static const char *const engine_names[] = { "interpreter", "jit", "linux" };
+
+struct one {
+	const struct vector *v;
+	enum engine engine;
+	const char *linux_unusable;
+};
+
+struct packet {
+	const u8 *data;
+	u32 size;
+};
+
+static bool load_packet(const void *ctx, s32 offset, u32 size, u64 *out)
+{
+	const struct packet *packet = ctx;
+
+	if (offset < 0 || (u64)offset + size > packet->size)
+		return false;
+	*out = 0;
+	for (u32 i = 0; i < size; i++)
+		*out = *out << 8 | packet->data[offset + i];
+	return true;
+}
+
+static void check_outcome(const struct vector *v, const struct vector_run *run, u64 r0,
+			  const u8 *memory)
+{
+	if (r0 != run->r0)
+		test_fail(v->name, (int)run->line, "r0 is 0x%llx, not 0x%llx",
+			  (unsigned long long)r0, (unsigned long long)run->r0);
+	for (u32 i = 0; i < run->size; i++)
+		if (memory[i] != run->after[i])
+			test_fail(v->name, (int)run->line, "memory[%u] is %02x, not %02x", i,
+				  memory[i], run->after[i]);
+}
+
+static void run_here(const struct vector *v, const struct vector_run *run, enum engine engine,
+		     const char *source)
+{
+	struct test_image_opts opts = { .load_packet = load_packet };
+	struct image *image = test_image_text(source, &opts);
+	struct prog prog = { .image = image };
+	struct run_ctx rc = { 0 };
+	alignas(8) u8 memory[VECTOR_MEMORY];
+	struct packet packet = { .data = memory, .size = run->size };
+	int err;
+
+	if (!image)
+		return;
+	memcpy(memory, run->before, sizeof(memory));
+	err = engine == JIT ? jit_prepare(&prog) : interp_prepare(&prog);
+	if (err) {
+		test_fail(v->name, (int)run->line, "not prepared: error %d", err);
+	} else {
+		void *ctx = v->mode == VECTOR_SKB ? (void *)&packet : memory;
+
+		check_outcome(v, run, prog_run(&prog, ctx, &rc), memory);
+		CHECK_EQ(rc.status, RUN_OK);
+		if (engine == JIT)
+			jit_release(&prog);
+		else
+			interp_release(&prog);
+	}
+	image_free(image);
+}
+
+static bool assemble(const struct vector *v, const char *source, insn_vec *out)
+{
+	struct asm_error err;
+
+	if (isa_assemble(source, out, &err) == 0)
+		return true;
+	test_fail(v->name, (int)v->line, "line %u: %s", err.line, err.message);
+	return false;
+}
+
+/* The caller for Linux: size bytes of packet must be there. */
+static char *wrapped(const char *source, u32 size)
+{
+	static const char caller[] = "r7 = *(u32 *)(r1 +0)\n"
+				     "r3 = *(u32 *)(r1 +4)\n"
+				     "r4 = r7\n"
+				     "r4 += %u\n"
+				     "r0 = 1\n"
+				     "if r4 > r3 goto caller_out\n"
+				     "r1 = r7\n"
+				     "r1 += 8\n"
+				     "call callee\n"
+				     "*(u64 *)(r7 +0) = r0\n"
+				     "r0 = 2\n"
+				     "caller_out: exit\n"
+				     "callee:\n"
+				     "%s";
+	size_t room = sizeof(caller) + strlen(source) + 16;
+	char *out = malloc(room);
+
+	snprintf(out, room, caller, size, source);
+	return out;
+}
+
+static void fail_load(const struct vector *v, const struct vector_run *run, int err,
+		      const struct bpf_insn *insns, u32 n, u32 type)
+{
+	static char log[1 << 16];
+	size_t len;
+
+	linux_load(type, insns, n, 1, log, sizeof(log));
+	len = strlen(log);
+	test_fail(v->name, (int)run->line, "Linux refuses it (%d): ...%s", err,
+		  log + (len > 500 ? len - 500 : 0));
+}
+
+static void run_in_linux(const struct vector *v, const struct vector_run *run, const char *source)
+{
+	u32 type = v->mode == VECTOR_SKB ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
+	u32 front = v->mode == VECTOR_SKB ? 0 : 8, result = 0;
+	u32 size = v->mode == VECTOR_SKB ? run->size : VECTOR_MEMORY + front;
+	u8 data[VECTOR_MEMORY + 8] = { 0 };
+	char *text = v->mode == VECTOR_FUNCTION ? wrapped(source, size) : strdup(source);
+	insn_vec insns = { 0 };
+	u64 r0;
+	int fd, err;
+
+	if (!assemble(v, text, &insns))
+		goto out;
+	fd = linux_load(type, insns.data, (u32)insns.len, 0, NULL, 0);
+	if (fd < 0) {
+		fail_load(v, run, fd, insns.data, (u32)insns.len, type);
+		goto out;
+	}
+	memcpy(data + front, run->before, VECTOR_MEMORY);
+	err = linux_run(fd, data, size, &result);
+	close(fd);
+	if (err)
+		test_fail(v->name, (int)run->line, "PROG_TEST_RUN: %d", err);
+	memcpy(&r0, data, sizeof(r0));
+	if (v->mode != VECTOR_FUNCTION)
+		r0 = (run->r0 & ~(u64)UINT32_MAX) | result; /* all that TEST_RUN reports */
+	else
+		CHECK_EQ(result, 2);
+	check_outcome(v, run, r0, data + front);
+out:
+	vec_release(&insns);
+	free(text);
+}
+
+static void run_variants(const struct vector *v, const struct vector_run *run, enum engine engine)
+{
+	for (u32 i = 0; i < vector_variants(v); i++) {
+		char *source = vector_source(v, run, i);
+
+		if (engine == LINUX)
+			run_in_linux(v, run, source);
+		else
+			run_here(v, run, engine, source);
+		free(source);
+	}
+}
+
+static void run_one(void *arg)
+{
+	const struct one *one = arg;
+	const struct vector *v = one->v;
+
+	if (one->engine == LINUX && one->linux_unusable)
+		SKIP("%s", one->linux_unusable);
+	if (one->engine == LINUX && v->no_linux[0])
+		SKIP("not for Linux: %s", v->no_linux);
+	for (u32 i = 0; i < v->n_runs; i++)
+		run_variants(v, &v->runs[i], one->engine);
+}
+
+static void broken_file(void *path)
+{
+	test_fail(path, 0, "is not a file of vectors");
+}
+
+static void run_all(const struct vectors *vectors, enum engine engine)
+{
+	struct one one = { .engine = engine, .linux_unusable = linux_unusable() };
+	u32 runs = 0;
+
+	for (u32 i = 0; i < vectors->n; i++) {
+		char name[160];
+
+		one.v = &vectors->v[i];
+		snprintf(name, sizeof(name), "%s: %s", engine_names[engine], one.v->name);
+		runs += one.v->n_runs * vector_variants(one.v);
+		test_run_named(name, run_one, &one);
+	}
+	test_note("%s: %u vectors, %u runs", engine_names[engine], vectors->n, runs);
+}
+
+TEST(for_each_vector)
+{
+	struct vectors vectors = { 0 };
+	glob_t files = { 0 };
+
+	glob(test_source_path("tests/insn/*.data"), 0, NULL, &files);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		if (!vectors_read(&vectors, files.gl_pathv[i]))
+			test_run_named("files", broken_file, files.gl_pathv[i]);
+	globfree(&files);
+	if (!vectors.n)
+		test_run_named("files", broken_file, (void *)"tests/insn");
+	for (enum engine engine = INTERPRETER; engine <= LINUX; engine++)
+		run_all(&vectors, engine);
+	vectors_free(&vectors);
+}
