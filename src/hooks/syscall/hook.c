@@ -49,6 +49,7 @@ struct syscall_hook {
 	struct prog_list every[LIST_SIDES]; /* raw_syscalls tracepoints */
 	struct prog_list raw[LIST_SIDES];   /* raw tracepoints */
 	bool running;
+	bool shows_tasks; /* some program can look at task_struct */
 	struct tracer tracer;
 	struct tracee *current;
 	struct task_info task;
@@ -82,7 +83,7 @@ static void traced_load_task(struct run_ctx *rc)
 {
 	struct syscall_hook *hook = hook_of(rc);
 
-	task_load(hook->current, &hook->task);
+	task_load(hook->current, hook->shows_tasks ? skep_arena(hook->skep) : NULL, &hook->task);
 	rc->task = &hook->task;
 }
 
@@ -107,6 +108,7 @@ static const struct world_ops traced_world = {
 	.write_user = traced_write_user,
 	.load_task = traced_load_task,
 	.trace = traced_trace,
+	.read_kernel = kernel_arena_read,
 	.notify = traced_notify,
 };
 
@@ -126,7 +128,7 @@ static void run_raw(struct syscall_hook *hook, struct prog_list *list, u64 secon
 
 	if (prog_list_empty(list))
 		return;
-	raw.args[0] = task_present_regs(hook->current);
+	raw.args[0] = task_present_regs(hook->current, skep_arena(hook->skep));
 	run_list(hook, list, &raw);
 }
 
@@ -159,9 +161,16 @@ static void on_exit_call(void *data, struct tracee *tracee)
 	hook->current = NULL;
 }
 
+static void on_exec(void *data, struct tracee *tracee)
+{
+	task_changed(tracee);
+}
+
 static void on_gone(void *data, struct tracee *tracee)
 {
-	task_forget(tracee);
+	struct syscall_hook *hook = data;
+
+	task_forget(tracee, skep_arena(hook->skep));
 }
 
 static void on_tick(void *data)
@@ -183,6 +192,7 @@ static void on_note(void *data, const char *line)
 static const struct tracer_ops tracer_callbacks = {
 	.enter = on_enter,
 	.exit = on_exit_call,
+	.exec = on_exec,
 	.gone = on_gone,
 	.tick = on_tick,
 	.note = on_note,
@@ -190,12 +200,27 @@ static const struct tracer_ops tracer_callbacks = {
 
 /* ---- attaching ---- */
 
+/* Presenting a task costs: only for programs that get at it. */
+static bool reads_tasks(const struct prog_object *prog)
+{
+	const struct image *image = prog->prog.image;
+
+	if (image->flags & IMAGE_HAS_TAIL_CALL)
+		return true; /* who knows what comes after it */
+	for (u32 i = 0; i < image->n_calls; i++)
+		if (image->calls[i]->id == BPF_FUNC_get_current_task ||
+		    image->calls[i]->id == BPF_FUNC_get_current_task_btf)
+			return true;
+	return false;
+}
+
 static int link_update(struct link_object *link, struct prog_object *prog)
 {
 	struct attachment *at = link->hook;
 	int err;
 
 	pthread_mutex_lock(&at->hook->lock);
+	at->hook->shows_tasks |= reads_tasks(prog);
 	err = prog_list_replace(at->hook->skep, at->list, link, prog);
 	pthread_mutex_unlock(&at->hook->lock);
 	return err;
@@ -232,6 +257,7 @@ static int attach_to(struct syscall_hook *hook, struct prog_list *list, struct l
 	pthread_mutex_lock(&hook->lock);
 	/* The filter of a tree that runs cannot learn of another call. */
 	err = hook->running ? -EBUSY : prog_list_add(hook->skep, list, &item);
+	hook->shows_tasks |= reads_tasks(link->prog);
 	pthread_mutex_unlock(&hook->lock);
 	if (err) {
 		free(at);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a traced thread is, for the helpers that ask. */
+/* Who a traced thread is, for the helpers that ask and for programs that read task_struct. */
 #ifndef SKEP_HOOKS_SYSCALL_TASK_H
 #define SKEP_HOOKS_SYSCALL_TASK_H
 
 #include "hooks/syscall/tracer.h"
-#include "vm/run.h"
+#include "model/arena.h"
 
-/* What the task is now; cheap to ask again. */
-void task_load(struct tracee *tracee, struct task_info *task);
+/* What the task is now; cheap to ask again. With an arena, its task_struct is presented too. */
+void task_load(struct tracee *tracee, struct kernel_arena *arena, struct task_info *task);
 /* Presents its registers; their kernel-range address, or 0. */
-u64 task_present_regs(struct tracee *tracee);
+u64 task_present_regs(struct tracee *tracee, struct kernel_arena *arena);
+/* It runs another program now. */
+void task_changed(struct tracee *tracee);
 /* The thread is gone. */
-void task_forget(struct tracee *tracee);
+void task_forget(struct tracee *tracee, struct kernel_arena *arena);
 
 #endif
