@@ -169,6 +169,14 @@ static bool all_bound(struct codebuf *buf)
 	return true;
 }
 
+/* The plain bytes between two branches; n may be 0. */
+static u8 *copy_plain(const struct codebuf *buf, u8 *out, u32 from, u32 n)
+{
+	if (n)
+		memcpy(out, buf->bytes.data + from, n);
+	return out + n;
+}
+
 static void write_code(const struct layout *layout, u8 *out)
 {
 	const struct codebuf *buf = layout->buf;
@@ -177,13 +185,12 @@ static void write_code(const struct layout *layout, u8 *out)
 	for (u32 i = 0; i < buf->branches.len; i++) {
 		const struct code_branch *branch = &buf->branches.data[i];
 
-		memcpy(out + from + layout->shift[i], buf->bytes.data + from, branch->pos - from);
-		layout->ops->write(out + branch->pos + layout->shift[i], branch->kind, branch->far,
-				   distance_of(layout, i));
+		out = copy_plain(buf, out, from, branch->pos - from);
+		layout->ops->write(out, branch->kind, branch->far, distance_of(layout, i));
+		out += branch_size(layout, branch);
 		from = branch->pos;
 	}
-	memcpy(out + from + layout->shift[buf->branches.len], buf->bytes.data + from,
-	       buf->bytes.len - from);
+	copy_plain(buf, out, from, (u32)buf->bytes.len - from);
 }
 
 static void write_relocs(const struct layout *layout, struct jit_reloc *out)

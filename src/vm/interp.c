@@ -56,9 +56,13 @@ static NOINLINE u64 start(struct interp *it, void *ctx, struct prog *prog)
 /* Only what is reached through `outer` and `it` may be used after the jump. */
 static NOINLINE u64 guarded(struct interp *it, void *ctx, struct prog *prog)
 {
+	u64 result;
+
 	if (__builtin_setjmp(it->jump))
 		return 0;
-	return start(it, ctx, prog);
+	result = start(it, ctx, prog);
+	__asm__ volatile("" : "+r"(result)); /* no tail call: the jump comes back to this frame */
+	return result;
 }
 
 static u64 enter(struct interp *it, u8 *stack, size_t size, void *ctx, struct prog *prog)

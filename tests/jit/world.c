@@ -27,10 +27,19 @@ static u64 hash_find(struct world *world, u32 key, bool make)
 	return ARRAY_SIZE(memory->hash);
 }
 
+/* Damaged code (planted.c) may pass anything. */
+static u32 read_key(u64 at)
+{
+	u32 key;
+
+	memcpy(&key, (const void *)(uintptr_t)at, sizeof(key));
+	return key;
+}
+
 static u64 lookup(u64 map, u64 key_at, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
 	const struct map *m = (const struct map *)(uintptr_t)map;
-	u32 key = *(u32 *)(uintptr_t)key_at;
+	u32 key = read_key(key_at);
 	struct world *world = world_of(map);
 	u64 i;
 
@@ -44,7 +53,7 @@ static u64 lookup(u64 map, u64 key_at, u64 r3, u64 r4, u64 r5, struct run_ctx *r
 static u64 update(u64 map, u64 key_at, u64 value_at, u64 flags, u64 r5, struct run_ctx *rc)
 {
 	const struct map *m = (const struct map *)(uintptr_t)map;
-	u32 key = *(u32 *)(uintptr_t)key_at;
+	u32 key = read_key(key_at);
 	struct world *world = world_of(map);
 	void *value = (void *)(uintptr_t)value_at;
 	u64 i;
@@ -67,7 +76,7 @@ static u64 update(u64 map, u64 key_at, u64 value_at, u64 flags, u64 r5, struct r
 static u64 erase(u64 map, u64 key_at, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
 	struct world *world = world_of(map);
-	u64 i = hash_find(world, *(u32 *)(uintptr_t)key_at, false);
+	u64 i = hash_find(world, read_key(key_at), false);
 
 	if (i == ARRAY_SIZE(world->memory.hash))
 		return (u64)-ENOENT;

@@ -6,6 +6,9 @@
  * Where paths meet, a register counts as readable only if it is on all of them. A loop's
  * head has met its back edge by making up for what its body lost. Pinned pointers hold the same
  * pointer everywhere.
+ *
+ * No expression here draws two random numbers: C leaves their order to the compiler, and a
+ * seed is to mean the same program everywhere.
  */
 #include "lib/gen_impl.h"
 
@@ -195,13 +198,13 @@ static const u8 conditions[] = { BPF_JEQ, BPF_JNE,  BPF_JGT,  BPF_JGE,	BPF_JLT, 
 
 u32 gen_condition(struct gen *g)
 {
-	u8 code = (gen_pick(g, 2) ? BPF_JMP : BPF_JMP32) |
-		  conditions[gen_pick(g, ARRAY_SIZE(conditions))];
+	u8 code = gen_pick(g, 2) ? BPF_JMP : BPF_JMP32;
+	u8 op = conditions[gen_pick(g, ARRAY_SIZE(conditions))];
 	u8 dst = gen_source(g);
 
 	if (gen_pick(g, 2))
-		return gen_emit(g, code | BPF_X, dst, gen_source(g), 0, 0);
-	return gen_emit(g, code | BPF_K, dst, 0, 0, (s32)gen_value(&g->rng));
+		return gen_emit(g, code | op | BPF_X, dst, gen_source(g), 0, 0);
+	return gen_emit(g, code | op | BPF_K, dst, 0, 0, (s32)gen_value(&g->rng));
 }
 
 static u32 forward_jump(struct gen *g)

@@ -73,23 +73,25 @@ static void sign_extend(struct gen *g)
 
 static void swap_bytes(struct gen *g)
 {
-	u8 code = BPF_ALU | BPF_END | (gen_pick(g, 2) ? BPF_TO_BE : BPF_TO_LE);
+	u8 code = BPF_ALU | BPF_END | (gen_pick(g, 2) ? BPF_TO_BE : BPF_TO_LE), dst;
 
 	if (gen_may(g, GEN_CPUV4) && !gen_pick(g, 3)) {
 		code = BPF_ALU64 | BPF_END;
 		gen_uses(g, GEN_CPUV4);
 	}
-	gen_emit(g, code, gen_changed(g), 0, 0, 16 << gen_pick(g, 3));
+	dst = gen_changed(g);
+	gen_emit(g, code, dst, 0, 0, 16 << gen_pick(g, 3));
 }
 
 static void unary(struct gen *g)
 {
-	u32 what = gen_pick(g, 4);
+	u32 what = gen_pick(g, 5);
 
 	if (what == 0)
-		gen_emit(g, (gen_pick(g, 2) ? BPF_ALU64 : BPF_ALU) | BPF_NEG, gen_changed(g), 0, 0,
-			 0);
-	else if (what == 1 && gen_may(g, GEN_CPUV4))
+		gen_emit(g, BPF_ALU64 | BPF_NEG, gen_changed(g), 0, 0, 0);
+	else if (what == 1)
+		gen_emit(g, BPF_ALU | BPF_NEG, gen_changed(g), 0, 0, 0);
+	else if (what == 2 && gen_may(g, GEN_CPUV4))
 		sign_extend(g);
 	else
 		swap_bytes(g);
