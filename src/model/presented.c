@@ -5,13 +5,15 @@
  * order:
  *
  *	void *, char index type | integers and their typedefs | structs | pointers to structs |
- *	pointers to numbers | typedefs of structs | arrays, in the order members have them | enums
+ *	pointers to numbers | typedefs of structs | arrays, in the order members have them | enums |
+ *	what <linux/bpf.h> has (uapi.c)
  */
 #include "model/presented.h"
 #include "base/str.h"
 #include "btf/btf.h"
 #include "helpers/helpers.h"
 #include "maps/map.h"
+#include "model/uapi.h"
 #include "os/os.h"
 
 #define D_NUM(type) KERNEL_NUMBER_##type
@@ -218,6 +220,7 @@ int model_skep_btf(void **data, u32 *size)
 	add_structs(&maker);
 	add_helper_enum(maker.b);
 	add_map_enum(maker.b);
+	uapi_add(maker.b, maker.number);
 	bytes = btf_builder_data(maker.b, size);
 	if (bytes)
 		*data = os_alloc(*size);
