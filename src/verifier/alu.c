@@ -260,7 +260,7 @@ static int pointer_op(struct env *env, const struct bpf_insn *insn, const struct
 		if (!reg_is_pointer(a))
 			return refuse(env, -EACCES, "pointer-arithmetic",
 				      "R%u tried to subtract pointer from scalar", dst);
-		if (a->kind == REG_STACK && !env->req->privileged)
+		if (a->kind == REG_STACK)
 			return refuse(env, -EACCES, "pointer-arithmetic",
 				      "R%u subtraction from stack pointer prohibited", dst);
 		return pointer_add(env, dst, dst, *a, b, true);
@@ -323,6 +323,9 @@ static int scalar_op(struct env *env, const struct bpf_insn *insn, const struct 
 		return 0;
 	}
 	val = scalar_alu(domain_op(insn), is32, &a->val, &b->val);
+	/* RFC 9669 masks a shift count; Linux calls the result of one too large anything. */
+	if ((op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH) && b->val.umax >= (is32 ? 32 : 64))
+		val = scalar_load(is32 ? 32 : 64, false);
 	out = reg_scalar(&val, result_dep(env, &val, a->dep, b->dep));
 	add_const_link(env, &out, a, b, insn, is32);
 	if (out.id && !out.dep)

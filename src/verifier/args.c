@@ -283,6 +283,12 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 					    "prototype of %s: memory without a size", proto->name);
 		if (proto->flags & HELPER_PACKET_ACCESS)
 			arg |= ARG_PACKET_OK;
+		if (arg & ARG_MEM_ALIGNED) {
+			int err = check_alignment(env, &reg, 0, proto->arg_size[i], true);
+
+			if (err)
+				return err;
+		}
 		return check_mem_arg(env, i + 1, &reg, proto->arg_size[i], false, arg);
 	case ARG_CONST_SIZE:
 	case ARG_CONST_SIZE_OR_ZERO:
@@ -325,13 +331,6 @@ static int check_arg(struct env *env, struct call_args *args, u32 i)
 	if ((arg & ARG_MAYBE_NULL) && reg_is_null(reg)) {
 		mark_precise(env, reg);
 		/* Its size, if it has one, is checked against NULL: it must be 0. */
-		return 0;
-	}
-	/* Zero bytes may be at NULL; check_size sees to it. */
-	if ((arg & ARG_BASE_MASK) == ARG_PTR_TO_MEM && i < 4 &&
-	    (args->proto->arg[i + 1] & ARG_BASE_MASK) == ARG_CONST_SIZE_OR_ZERO &&
-	    reg_is_null(reg) && reg_is_null(cur_reg(env, regno + 1))) {
-		mark_precise(env, reg);
 		return 0;
 	}
 	err = check_kind(env, regno, reg, arg);

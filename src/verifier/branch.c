@@ -83,19 +83,16 @@ static int decide_null(struct env *env, struct state *state, u32 id, u32 ref, bo
 	return 0;
 }
 
-/* A pointer that cannot be NULL, whatever the program does. */
+/* A pointer that cannot be NULL, whatever the program does: those of which Linux says so. */
 static bool never_null(const struct reg *reg)
 {
 	if (!reg_is_pointer(reg) || (reg->flags & REG_MAYBE_NULL))
 		return false;
 	switch (reg->kind) {
-	case REG_STACK:
-	case REG_CTX:
 	case REG_MAP:
 	case REG_MAP_VALUE:
 	case REG_MAP_KEY:
 	case REG_MEM:
-	case REG_FUNC:
 	case REG_SOCKET:
 	case REG_SOCK_COMMON:
 	case REG_TCP_SOCK:
@@ -144,7 +141,7 @@ static bool is_packet_start(const struct reg *reg)
 /* Is end an end for p: pkt_end for packet pointers, the packet's start for metadata. */
 static bool bounds_packet(const struct reg *p, const struct reg *end)
 {
-	return (reg_is_packet(p) && end->kind == REG_PACKET_END) ||
+	return (p->kind == REG_PACKET && end->kind == REG_PACKET_END) ||
 	       (p->kind == REG_PACKET_META && is_packet_start(end));
 }
 

@@ -20,7 +20,7 @@ static int find_helper(struct env *env, u32 id, const struct helper_proto **out)
 	if (!proto)
 		return refuse(env, -EINVAL, "helper-not-allowed",
 			      "program of this type cannot use helper bpf_%s#%u", known->name, id);
-	if (proto->flags & HELPER_ABSENT)
+	if ((proto->flags & HELPER_ABSENT) && !req->verify_only)
 		return refuse(env, -EINVAL, "helper-absent",
 			      "unknown func bpf_%s#%u: Skep does not have this helper", proto->name,
 			      id);

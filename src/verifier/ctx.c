@@ -7,42 +7,21 @@
 #include "btf/btf.h"
 #include "verifier/step.h"
 
-static int refuse_ctx(struct env *env, s64 off, u32 size)
+/* What the fields that are pointers become. */
+static const u8 field_kinds[] = {
+	[FIELD_PACKET] = REG_PACKET,	       [FIELD_PACKET_END] = REG_PACKET_END,
+	[FIELD_PACKET_META] = REG_PACKET_META, [FIELD_SOCK_COMMON] = REG_SOCK_COMMON,
+	[FIELD_SOCKET] = REG_SOCKET,	       [FIELD_FLOW_KEYS] = REG_FLOW_KEYS,
+	[FIELD_BTF_ID] = REG_BTF,	       [FIELD_MEM] = REG_MEM,
+};
+
+static int load_pointer(struct env *env, const struct ctx_field *field, struct reg *out)
 {
-	return refuse(env, -EACCES, "invalid-ctx-access", "invalid bpf_context access off=%lld size=%u",
-		      (long long)off, size);
-}
-
-static const struct ctx_field *find_field(const struct ctx_layout *layout, s64 off)
-{
-	u32 lo = 0, hi = layout->n_fields;
-
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-		const struct ctx_field *field = &layout->fields[mid];
-
-		if (off >= field->offset && off < field->offset + field->size)
-			return field;
-		if (off < field->offset)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return NULL;
-}
-
-/* A pointer field: one that must be read whole. */
-static int load_pointer_field(struct env *env, const struct ctx_field *field, struct reg *out)
-{
-	static const u8 kinds[] = {
-		[FIELD_PACKET] = REG_PACKET,	       [FIELD_PACKET_END] = REG_PACKET_END,
-		[FIELD_PACKET_META] = REG_PACKET_META, [FIELD_SOCK_COMMON] = REG_SOCK_COMMON,
-		[FIELD_SOCKET] = REG_SOCKET,	       [FIELD_FLOW_KEYS] = REG_FLOW_KEYS,
-		[FIELD_BTF_ID] = REG_BTF,	       [FIELD_MEM] = REG_MEM,
-	};
+	const struct btf *btf = env->req->model->btf;
 	s32 id;
 
-	*out = reg_pointer(kinds[field->kind], field->access & FIELD_NULLABLE ? REG_MAYBE_NULL : 0);
+	*out = reg_pointer(field_kinds[field->kind],
+			   field->access & FIELD_NULLABLE ? REG_MAYBE_NULL : 0);
 	if (out->flags & REG_MAYBE_NULL)
 		out->id = new_id(env);
 	if (field->kind == FIELD_MEM) {
@@ -51,9 +30,8 @@ static int load_pointer_field(struct env *env, const struct ctx_field *field, st
 			out->flags |= REG_RDONLY;
 	}
 	if (field->kind == FIELD_BTF_ID) {
-		id = env->req->model->btf && field->btf_name
-			 ? btf_find(env->req->model->btf, field->btf_name, BTF_KIND_STRUCT)
-			 : -ENOENT;
+		id = btf && field->btf_name ? btf_find(btf, field->btf_name, BTF_KIND_STRUCT)
+					    : -ENOENT;
 		if (id <= 0)
 			return refuse(env, -EACCES, "unsupported",
 				      "no BTF of the type that context field '%s' points to",
@@ -63,67 +41,35 @@ static int load_pointer_field(struct env *env, const struct ctx_field *field, st
 	return 0;
 }
 
-/* The part [off, off + size) of the field, if it may be accessed like that. */
-static bool part_ok(const struct ctx_field *field, s64 off, u32 size, enum access access)
-{
-	if (off == field->offset && size == field->size)
-		return true;
-	if (field->kind != FIELD_SCALAR || access != ACCESS_READ || !(field->access & FIELD_NARROW))
-		return false;
-	/* Narrow: a naturally aligned piece inside. */
-	return off >= field->offset && off + size <= field->offset + field->size &&
-	       !((off - field->offset) % size);
-}
-
-static void set_fixup(struct env *env, const struct ctx_field *field, s64 off, u32 size)
+/* A whole field has its own size at run time, a part of one the size it was asked for. */
+static void note_fixup(struct env *env, const struct ctx_field *field, s64 off, u32 size)
 {
 	struct insn_aux *aux = &env->aux[env->at];
 
+	aux->ctx_offset = (u16)off;
 	aux->ctx_size = (u8)size;
-	if (off == field->offset && size == field->size)
-		aux->ctx_size = (u8)field->run_size;
-	aux->ctx_offset = (u16)(field->run_offset + (off - field->offset));
-}
-
-static int access_field(struct env *env, s64 off, u32 size, enum access access, struct reg *loaded)
-{
-	const struct ctx_field *field = find_field(env->ctx, off);
-	u32 want = access == ACCESS_WRITE ? FIELD_WRITE : FIELD_READ;
-
-	if (!field || !(field->access & want) || !part_ok(field, off, size, access))
-		return refuse_ctx(env, off, size);
-	/* A piece beyond what exists at run time has no place to be read from. */
-	if (off - field->offset + size > field->run_size &&
-	    !(off == field->offset && size == field->size))
-		return refuse_ctx(env, off, size);
-	set_fixup(env, field, off, size);
-	if (access == ACCESS_WRITE || field->kind == FIELD_SCALAR)
-		return 0;
-	return load_pointer_field(env, field, loaded);
-}
-
-/* A layout without fields: plain bytes. */
-static int access_bytes(struct env *env, s64 off, u32 size, enum access access)
-{
-	u32 limit = access == ACCESS_WRITE ? env->ctx->writable_size : env->ctx->size;
-
-	if (off < 0 || off % size || (u64)off + size > limit)
-		return refuse_ctx(env, off, size);
-	env->aux[env->at].ctx_offset = (u16)off;
-	env->aux[env->at].ctx_size = (u8)size;
-	return 0;
+	if (field) {
+		aux->ctx_offset = (u16)(field->run_offset + (off - field->offset));
+		if (size == field->size)
+			aux->ctx_size = (u8)field->run_size;
+	}
+	env->max_ctx_offset = MAX(env->max_ctx_offset, (u32)aux->ctx_offset + aux->ctx_size);
 }
 
 int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded)
 {
+	bool write = access & ACCESS_WRITE;
+	const struct ctx_field *field;
 	int err = check_pointer_off(env, regno, ptr);
 
 	if (err)
 		return err;
-	if (!env->ctx || off < 0 || off > UINT16_MAX)
-		return refuse_ctx(env, off, size);
-	if (env->ctx->fields)
-		return access_field(env, off, size, access, loaded);
-	return access_bytes(env, off, size, access);
+	if (!model_ctx_access(env->ctx, off, size, write, &field))
+		return refuse(env, -EACCES, "invalid-ctx-access",
+			      "invalid bpf_context access off=%lld size=%u", (long long)off, size);
+	note_fixup(env, field, off, size);
+	if (write || !field || field->kind == FIELD_SCALAR)
+		return 0;
+	return load_pointer(env, field, loaded);
 }

@@ -65,7 +65,7 @@ static int measure(struct chain *chain, u32 index)
 		u32 callee = env->aux[i].subprog;
 		int err;
 
-		if (!calls(&env->insns[i]) || !env->aux[i].seen)
+		if (!calls(&env->insns[i]))
 			continue;
 		err = measure_callee(chain, index, callee, &below, &frames);
 		if (err)

@@ -113,6 +113,7 @@ struct env {
 	u32 jumps_then;
 	u64 insns_then;
 	u64 live_checkpoints;
+	u32 max_ctx_offset;
 	u32 main_subprog; /* the function that is being verified */
 	struct verify_stats stats;
 

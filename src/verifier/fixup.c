@@ -118,6 +118,7 @@ int fixup_image(struct env *env)
 	image->n_calls = (u32)env->calls.len;
 	for (u32 i = 0; i < image->n_calls; i++)
 		image->calls[i] = env->calls.data[i];
+	image->max_ctx_offset = env->max_ctx_offset;
 	if (env->req->want_budget)
 		image->flags |= IMAGE_BUDGET;
 	env->result->image = image;

@@ -185,7 +185,8 @@ static void atomic_facts(struct live *live, struct facts *f, const struct bpf_in
 	else if (ptr.origin == FRAME_ANY)
 		e->use = ALL_SLOTS;
 	if (insn->imm & BPF_FETCH)
-		f->regs[insn->imm == BPF_CMPXCHG ? 0 : insn->src_reg] = (struct fact){ OTHER, 0 };
+		f->regs[insn->imm == BPF_CMPXCHG ? 0 : insn->src_reg] =
+		    (struct fact){ e->use & live->spilled ? FRAME_ANY : OTHER, 0 };
 }
 
 /* ---- calls ---- */

@@ -97,6 +97,47 @@ static void renew_deps(struct env *env, struct frame *frame, u16 live_regs, u64 
 			renew_dep(env, &frame->slots[i].reg);
 }
 
+/*
+ * Callers' numbers keep the node they had at the call: shared by all checkpoints below, so
+ * sometimes marked without need, never missed. One without a node (a constant, also one
+ * stored by a callee) gets one here.
+ */
+static bool lacks_dep(const struct reg *reg)
+{
+	return reg->kind == REG_SCALAR && !reg->dep && (reg->id || !scalar_is_unknown(&reg->val));
+}
+
+static bool frame_lacks_dep(const struct frame *frame)
+{
+	for (u32 i = 0; i < 10; i++)
+		if (lacks_dep(&frame->regs[i]))
+			return true;
+	for (u32 i = 0; i < frame->n_slots; i++)
+		if (slot_is_spill(&frame->slots[i]) && lacks_dep(&frame->slots[i].reg))
+			return true;
+	return false;
+}
+
+static int renew_callers(struct env *env)
+{
+	for (u32 f = 0; f < env->cur->depth; f++) {
+		struct frame *frame = env->cur->frames[f];
+
+		if (!frame_lacks_dep(frame))
+			continue;
+		frame = state_frame_rw(&env->pool, env->cur, f);
+		if (!frame)
+			return explore_failed(env);
+		for (u32 i = 0; i < 10; i++)
+			if (lacks_dep(&frame->regs[i]))
+				renew_dep(env, &frame->regs[i]);
+		for (u32 i = 0; i < frame->n_slots; i++)
+			if (slot_is_spill(&frame->slots[i]) && lacks_dep(&frame->slots[i].reg))
+				renew_dep(env, &frame->slots[i].reg);
+	}
+	return 0;
+}
+
 static int remember(struct env *env)
 {
 	struct insn_aux *aux = &env->aux[env->at];
@@ -106,6 +147,8 @@ static int remember(struct env *env)
 	if (!c || !top)
 		return explore_failed(env);
 	renew_deps(env, top, aux->live_regs, aux->live_slots);
+	if (renew_callers(env))
+		return -ENOMEM;
 	state_share(&c->state, env->cur);
 	top = state_frame_rw(&env->pool, &c->state, c->state.depth);
 	if (!top)

@@ -148,7 +148,7 @@ int check_pointer_off(struct env *env, u32 regno, const struct reg *ptr)
  * Linux on x86 lets packet and map accesses be unaligned. The stack must be aligned, for
  * slots are tracked; atomics must, for they have to be atomic; all with the strict flag.
  */
-static int check_alignment(struct env *env, const struct reg *ptr, s64 off, u32 size, bool strict)
+int check_alignment(struct env *env, const struct reg *ptr, s64 off, u32 size, bool strict)
 {
 	struct tnum at = tnum_add(ptr->val.bits, tnum_const((u64)((s64)ptr->off + off)));
 	const char *what = ptr->kind == REG_STACK       ? "stack "
@@ -504,12 +504,7 @@ int atomic_step(struct env *env, const struct bpf_insn *insn)
 		err = mem_access(env, &op);
 	if (err || !(insn->imm & BPF_FETCH))
 		return err;
-	/* A spilled pointer fetched by an atomic is just a number, of any value. */
-	if (reg_is_pointer(&old)) {
-		if (!env->allow_ptr_leaks)
-			return refuse(env, -EACCES, "pointer-leak", "R%u leaks addr into mem", fetched);
-		old = reg_unknown();
-	}
+	/* The old value comes back as a load would bring it, a spilled pointer as that pointer. */
 	set_reg(env, fetched, &old);
 	return 0;
 }

@@ -72,6 +72,7 @@ int check_mem_bounds(struct env *env, u32 regno, const struct reg *ptr, s64 off,
 		     u64 region, bool zero_size_ok);
 int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
 			bool zero_size_ok);
+int check_alignment(struct env *env, const struct reg *ptr, s64 off, u32 size, bool strict);
 int check_pointer_off(struct env *env, u32 regno, const struct reg *ptr);
 
 /* ---- stack.c ---- */

@@ -51,6 +51,7 @@ struct verify_request {
 	struct text *log; /* may be NULL when log_level is 0 */
 
 	size_t memory_limit; /* bytes for states; 0: default (1 GiB) */
+	bool verify_only; /* helpers that Skep lacks may be called: the image cannot run */
 	/* Testing knobs. */
 	bool no_pruning;
 	bool test_state_freq;
