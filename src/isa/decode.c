@@ -95,6 +95,18 @@ static bool reserved_is_zero(u32 uses, u32 select, const struct bpf_insn *insn)
 	       ((uses & USES_IMM) || select == SELECT_IMM || !insn->imm);
 }
 
+static int refuse_atomic(const struct bpf_insn *insn, struct text *why)
+{
+	struct bpf_insn wide = *insn;
+
+	wide.code = BPF_STX | BPF_ATOMIC | BPF_DW;
+	if (isa_op_of(&wide) != OP_INVALID)
+		return refuse(why, "invalid atomic operand size");
+	if (why)
+		text_printf(why, "BPF_ATOMIC uses invalid atomic opcode %02x", insn->imm);
+	return -EINVAL;
+}
+
 /* No operation has this selecting value: the words depend on which field it was. */
 static int refuse_select(const struct bpf_insn *insn, struct text *why)
 {
@@ -105,9 +117,7 @@ static int refuse_select(const struct bpf_insn *insn, struct text *why)
 		return refuse(why, "unrecognized bpf_ld_imm64 insn");
 	case FORM_LOAD_ACQ:
 	case FORM_ATOMIC:
-		if (why)
-			text_printf(why, "BPF_ATOMIC uses invalid atomic opcode %02x", insn->imm);
-		return -EINVAL;
+		return refuse_atomic(insn, why);
 	case FORM_MAY_GOTO:
 		if (why)
 			text_printf(why, "invalid may_goto imm %d", insn->imm);
@@ -117,20 +127,25 @@ static int refuse_select(const struct bpf_insn *insn, struct text *why)
 	}
 }
 
-static int check_registers(const struct isa_op_info *info, const struct bpf_insn *insn,
-			   struct text *why)
+static int check_register(bool used, u8 reg, struct text *why)
 {
-	if ((info->uses & USES_SRC) && insn->src_reg >= BPF_REGS) {
-		if (why)
-			text_printf(why, "R%d is invalid", insn->src_reg);
-		return -EINVAL;
-	}
-	if ((info->uses & USES_DST) && insn->dst_reg >= BPF_REGS) {
-		if (why)
-			text_printf(why, "R%d is invalid", insn->dst_reg);
-		return -EINVAL;
-	}
-	return 0;
+	if (!used || reg < BPF_REGS)
+		return 0;
+	if (why)
+		text_printf(why, "R%d is invalid", reg);
+	return -EINVAL;
+}
+
+static int check_reserved(const struct isa_op_info *info, const struct bpf_insn *insn,
+			  struct text *why)
+{
+	if (reserved_is_zero(info->uses, forms[info->form].select, insn))
+		return 0;
+	if (info->form != FORM_MAY_GOTO)
+		return refuse(why, forms[info->form].reserved);
+	if (why)
+		text_printf(why, "invalid may_goto imm %d", insn->imm);
+	return -EINVAL;
 }
 
 static int check_imm64(enum isa_op op, const struct bpf_insn *insn, u32 left, struct text *why)
@@ -173,31 +188,53 @@ static int check_cast(const struct bpf_insn *insn, struct text *why)
 			   "associated arena");
 }
 
+/* Linux looks at the loads' mode before it looks the code up. */
+static bool is_odd_load(const struct bpf_insn *insn)
+{
+	u8 mode = BPF_MODE(insn->code);
+
+	return insn_class(insn) == BPF_LDX &&
+	       ((mode != BPF_MEM && mode != BPF_MEMSX) || insn->imm);
+}
+
+/* What else must hold for this form. */
+static int check_form(enum isa_op op, const struct bpf_insn *insn, u32 left, struct text *why)
+{
+	switch (isa_ops[op].form) {
+	case FORM_IMM64:
+		return check_imm64(op, insn, left, why);
+	case FORM_CAST:
+		return check_cast(insn, why);
+	default:
+		return 0;
+	}
+}
+
+/* The order of the checks is Linux's, as the first one decides what is said. */
 int isa_decode(const struct bpf_insn *insn, u32 left, struct text *why)
 {
 	enum isa_op op = isa_op_of(insn);
 	const struct isa_op_info *info = &isa_ops[op];
+	bool uses_dst = info->uses & USES_DST, uses_src = info->uses & USES_SRC;
+	bool is_jcc = info->form == FORM_JCC_K || info->form == FORM_JCC_X;
 	int err;
 
+	if (is_odd_load(insn))
+		return refuse(why, forms[FORM_LDX].reserved);
 	if (!isa_code_known(insn->code))
 		return refuse_code(insn, why);
 	if (op == OP_INVALID)
 		return refuse_select(insn, why);
-	if (info->form == FORM_IMM64) {
-		err = check_imm64(op, insn, left, why);
-		if (err)
-			return err;
-	}
-	if (!reserved_is_zero(info->uses, forms[info->form].select, insn)) {
-		if (info->form == FORM_MAY_GOTO && why)
-			text_printf(why, "invalid may_goto imm %d", insn->imm);
-		return info->form == FORM_MAY_GOTO ? -EINVAL
-						   : refuse(why, forms[info->form].reserved);
-	}
-	err = check_registers(info, insn, why);
+	err = check_register(is_jcc, insn->dst_reg, why);
+	if (!err)
+		err = check_form(op, insn, left, why);
+	if (!err)
+		err = check_reserved(info, insn, why);
+	if (!err)
+		err = check_register(uses_src, insn->src_reg, why);
+	if (!err)
+		err = check_register(uses_dst, insn->dst_reg, why);
 	if (!err && info->form == FORM_ALU_K)
 		err = check_alu_constant(insn, why);
-	if (!err && info->form == FORM_CAST)
-		err = check_cast(insn, why);
 	return err ? err : (int)op;
 }

@@ -212,19 +212,58 @@ static void run_all(const struct vectors *vectors, enum engine engine)
 	test_note("%s: %u vectors, %u runs", engine_names[engine], vectors->n, runs);
 }
 
-TEST(for_each_vector)
+static void read_all(struct vectors *vectors)
 {
-	struct vectors vectors = { 0 };
 	glob_t files = { 0 };
 
 	glob(test_source_path("tests/insn/*.data"), 0, NULL, &files);
 	for (size_t i = 0; i < files.gl_pathc; i++)
-		if (!vectors_read(&vectors, files.gl_pathv[i]))
+		if (!vectors_read(vectors, files.gl_pathv[i]))
 			test_run_named("files", broken_file, files.gl_pathv[i]);
 	globfree(&files);
-	if (!vectors.n)
+	if (!vectors->n)
 		test_run_named("files", broken_file, (void *)"tests/insn");
+}
+
+TEST(for_each_vector)
+{
+	struct vectors vectors = { 0 };
+
+	read_all(&vectors);
 	for (enum engine engine = INTERPRETER; engine <= LINUX; engine++)
 		run_all(&vectors, engine);
+	vectors_free(&vectors);
+}
+
+static void count_ops(const struct vector *v, u32 *seen)
+{
+	char *source = vector_source(v, v->runs, 0);
+	insn_vec insns = { 0 };
+
+	if (assemble(v, source, &insns))
+		for (size_t i = 0; i < insns.len; i += insn_slots(&insns.data[i]))
+			seen[isa_op_of(&insns.data[i])]++;
+	vec_release(&insns);
+	free(source);
+}
+
+/* Not run from text alone: needs maps, BTF or helpers, or is refused. */
+static bool has_no_vector(enum isa_op op)
+{
+	return isa_ops[op].group == GROUP_image || op == OP_CALLX || op == OP_ADDR_CAST ||
+	       op == OP_CALL || op == OP_CALL_KFUNC || (isa_ops[op].form == FORM_IMM64 && op != OP_IMM64);
+}
+
+TEST(every_operation_has_a_vector)
+{
+	struct vectors vectors = { 0 };
+	u32 seen[OP_COUNT] = { 0 };
+
+	read_all(&vectors);
+	for (u32 i = 0; i < vectors.n; i++)
+		count_ops(&vectors.v[i], seen);
+	for (u32 op = 1; op < OP_COUNT; op++)
+		if (!seen[op] && !has_no_vector(op))
+			test_fail(__FILE__, __LINE__, "%s", isa_ops[op].name);
 	vectors_free(&vectors);
 }

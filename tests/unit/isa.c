@@ -184,7 +184,7 @@ TEST(decode_refuses_what_is_reserved)
 							 "register are not supported)");
 	check_refused((struct bpf_insn){ .code = INSN_TAIL_CALL }, "unknown opcode f5");
 	check_refused((struct bpf_insn){ .code = BPF_LDX | INSN_MODE_PROBE | BPF_W },
-		      "unknown opcode 21");
+		      "BPF_LDX uses reserved fields");
 	check_refused((struct bpf_insn){ .code = 0xbf, .dst_reg = 11 }, "R11 is invalid");
 	check_refused((struct bpf_insn){ .code = 0x37 }, "div by zero");
 	check_refused((struct bpf_insn){ .code = 0x67, .imm = 64 }, "invalid shift 64");
