@@ -210,14 +210,16 @@ static void put_string(FILE *out, const char *bytes, u32 size, bool bare)
 		fputc('"', out);
 }
 
-/* How many elements there are before only zero bytes follow. */
-static u32 used_elements(const u8 *bytes, u32 n, u32 elem_size)
+/* How many elements there are before only zero bytes, or empty strings, follow. */
+static u32 used_elements(const u8 *bytes, u32 n, u32 elem_size, bool strings)
 {
-	u64 end = (u64)n * elem_size;
+	u32 significant = strings ? 1 : elem_size;
 
-	while (end && !bytes[end - 1])
-		end--;
-	return elem_size ? (u32)((end + elem_size - 1) / elem_size) : 0;
+	for (; n; n--)
+		for (u32 i = 0; i < significant; i++)
+			if (bytes[(u64)(n - 1) * elem_size + i])
+				return n;
+	return 0;
 }
 
 static void put_value(FILE *out, const struct shown *value, const void *data, bool bare, bool json,
@@ -227,8 +229,10 @@ static void put_array(FILE *out, const struct shown *value, const struct btf_arr
 		      const void *data, bool json, u32 depth)
 {
 	s64 elem_size = btf_size(value->btf, array->type);
-	u32 n =
-	    elem_size > 0 ? used_elements(bytes_of(value, data), array->nelems, (u32)elem_size) : 0;
+	struct shown first = { .btf = value->btf, .type = array->type };
+	u32 n = elem_size <= 0 ? 0
+			       : used_elements(bytes_of(value, data), array->nelems, (u32)elem_size,
+					       is_string(&first));
 
 	fputc('[', out);
 	for (u32 i = 0; i < n; i++) {
