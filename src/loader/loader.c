@@ -115,6 +115,13 @@ static int watch_bpf(void *data, int cmd, union bpf_attr *attr, unsigned int siz
 	return ret;
 }
 
+static int watch_context(void *data, const char *name)
+{
+	const struct loader_kernel *below = ((struct loader *)data)->below;
+
+	return below->context ? below->context(below->data, name) : -ENOENT;
+}
+
 /* Sections that newer versions of libbpf know. */
 static const struct {
 	const char *section; /* as libbpf_register_prog_handler wants it */
@@ -300,6 +307,7 @@ int loader_open(const struct loader_kernel *kernel, const struct loader_source *
 	loader->below = kernel;
 	loader->kernel = *kernel;
 	loader->kernel.bpf = watch_bpf;
+	loader->kernel.context = watch_context;
 	loader->kernel.data = loader;
 	scope = enter(loader);
 	/* The name opens every map's: libbpf makes it from a file's by itself. */
@@ -361,10 +369,21 @@ const struct loader_map *loader_map(const struct loader *loader, u32 index)
 	return &loader->maps[index];
 }
 
+/* libbpf calls .bss of x.bpf.o "x.bss"; both names will do. */
+static bool map_is_named(const struct loader_map *map, const char *name)
+{
+	size_t len = strlen(map->name), wanted = strlen(name);
+
+	if (strcmp(map->name, name) == 0)
+		return true;
+	return map->internal && *name == '.' && len > wanted &&
+	       strcmp(map->name + len - wanted, name) == 0;
+}
+
 int loader_find_map(const struct loader *loader, const char *name)
 {
 	for (u32 i = 0; i < loader->n_maps; i++)
-		if (strcmp(loader->maps[i].name, name) == 0)
+		if (map_is_named(&loader->maps[i], name))
 			return (int)i;
 	return -ENOENT;
 }

@@ -87,7 +87,7 @@ u32 loader_prog_count(const struct loader *loader);
 const struct loader_prog *loader_prog(const struct loader *loader, u32 index);
 u32 loader_map_count(const struct loader *loader);
 const struct loader_map *loader_map(const struct loader *loader, u32 index);
-/* Index by name, or -ENOENT. */
+/* Index by name, or -ENOENT. ".bss", ".data" and ".rodata" find the object's own. */
 int loader_find_map(const struct loader *loader, const char *name);
 int loader_find_prog(const struct loader *loader, const char *name);
 /* The object's BTF as it lies in the file, or NULL. */
