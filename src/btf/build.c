@@ -62,7 +62,7 @@ static void append(struct btf_builder *b, const void *bytes, size_t n)
 {
 	if (!b->err && !vec_reserve(&b->types, b->types.len + n))
 		b->err = -ENOMEM;
-	if (b->err)
+	if (b->err || !n)
 		return;
 	memcpy(&b->types.data[b->types.len], bytes, n);
 	b->types.len += n;
