@@ -499,6 +499,10 @@ static int refuse(struct loader *loader, struct loader_prog *prog, int err,
 	if (!prog->type)
 		snprintf(prog->reason, sizeof(prog->reason),
 			 "no program type goes with SEC(\"%s\")", prog->section);
+	else if (prog->type == PROG_TYPE_CUSTOM && !prog->expected_attach_type)
+		snprintf(prog->reason, sizeof(prog->reason),
+			 "SEC(\"%s\") needs an embedding program that adds this context",
+			 prog->section);
 	else
 		reason_from_log(prog, cause);
 	return fail(error, err, "%s: program %s (%s) is refused: %s%s%s", loader->name, prog->name,

@@ -2,6 +2,7 @@
 #include "test_run.h"
 
 #include "base/str.h"
+#include "kernel/custom.h"
 #include "kernel/run.h"
 
 #include <stdio.h>
@@ -136,9 +137,9 @@ static u32 fields_of(struct test_run *run, const char *context, u32 struct_id,
 	return n;
 }
 
-static int add_context(struct test_run *run, const struct loader_prog *prog,
-		       struct loader_error *error)
+static int add_context(struct test_run *run, u32 index, struct loader_error *error)
 {
+	const struct loader_prog *prog = loader_prog(run->loader, index);
 	struct skep_field fields[256];
 	struct skep_context context = { .size = sizeof(context), .fields = fields };
 	u32 type = test_ctx_type(run, prog->name);
@@ -156,6 +157,8 @@ static int add_context(struct test_run *run, const struct loader_prog *prog,
 			    prog->name);
 	if (skep_add_context(run->skep, &context) && errno != EEXIST)
 		return fail(error, -errno, "%s", skep_error());
+	loader_set_type(run->loader, index, PROG_TYPE_CUSTOM,
+			(u32)custom_find_context(skep_custom(run->skep), context.name));
 	return 0;
 }
 
@@ -170,7 +173,7 @@ static int extend_kernel(struct test_run *run, struct loader_error *error)
 
 		if (!str_starts(prog->section, "skep/"))
 			continue;
-		err = add_context(run, prog, error);
+		err = add_context(run, i, error);
 		if (err)
 			return err;
 	}
