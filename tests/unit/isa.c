@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of operations: decoding, printing and reading back what was printed. */
+#include <stdlib.h>
+
 #include "isa/asm.h"
 #include "lib/test.h"
 
@@ -275,4 +277,71 @@ TEST(helper_names_are_those_of_the_headers)
 	CHECK(isa_helper_name(0x10000) == NULL);
 	CHECK_EQ(isa_helper_id("loop", 4), BPF_FUNC_loop);
 	CHECK_EQ(isa_helper_id("nonsense", 8), -ENOENT);
+}
+
+/* One line of the table in docs/isa.md. */
+static void put_doc_line(struct text *out, enum isa_op op)
+{
+	const struct isa_op_info *info = &isa_ops[op];
+	struct bpf_insn insn[2] = { { .code = info->code, .dst_reg = 1, .src_reg = 2 }, { 0 } };
+	char line[128];
+	struct text text = text_in(line, sizeof(line));
+
+	switch (info->form) {
+	case FORM_IMM64:
+	case FORM_CALL:
+	case FORM_KFUNC:
+	case FORM_MAY_GOTO:
+		insn->src_reg = info->select & 15;
+		insn->imm = 1;
+		break;
+	case FORM_ALU_K:
+	case FORM_ALU_X:
+	case FORM_MOV_K:
+	case FORM_MOV_X:
+	case FORM_CAST:
+		insn->off = (s16)info->select;
+		insn->imm = 1;
+		break;
+	case FORM_END:
+	case FORM_ATOMIC:
+	case FORM_LOAD_ACQ:
+	case FORM_STORE_REL:
+		insn->imm = (s32)info->select;
+		break;
+	}
+	isa_disasm(&text, insn, NULL);
+	/* the text behind "(xx) "; a bar would end the cell */
+	text_printf(out, "| %02x | `", info->code);
+	for (const char *p = line + 5; *p; p++)
+		text_printf(out, *p == '|' ? "\\%c" : "%c", *p);
+	text_printf(out, "` | %s |\n", isa_group_names[info->group]);
+}
+
+static char *doc_table(void)
+{
+	size_t room = 1 << 16;
+	char *buf = malloc(room);
+	struct text out = text_in(buf, room);
+
+	text_put(&out, "| code | text | group |\n|---|---|---|\n");
+	for (u32 op = 1; op < OP_COUNT; op++)
+		put_doc_line(&out, op);
+	return buf;
+}
+
+/* SKEP_PRINT_TABLE=1 test-isa table: prints the table as it should be. */
+TEST(the_table_in_the_documentation_is_this_one)
+{
+	char *table = doc_table(), doc[1 << 16];
+	FILE *file = fopen(test_source_path("docs/isa.md"), "r");
+	size_t n = file ? fread(doc, 1, sizeof(doc) - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	doc[n] = 0;
+	CHECK(strstr(doc, table) != NULL);
+	if (!strstr(doc, table) && getenv("SKEP_PRINT_TABLE"))
+		puts(table);
+	free(table);
 }
