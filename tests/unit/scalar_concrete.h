@@ -8,15 +8,17 @@
 
 #include "verifier/scalar.h"
 
+/* best: at 4 bits, in how many percent of random cases the result must be the best one. */
 static const struct {
 	u32 op;
 	const char *name;
+	u32 best;
 } alu_ops[] = {
-	{ BPF_ADD, "add" },   { BPF_SUB, "sub" },     { BPF_MUL, "mul" },
-	{ BPF_DIV, "div" },   { SCALAR_SDIV, "sdiv" }, { BPF_MOD, "mod" },
-	{ SCALAR_SMOD, "smod" }, { BPF_AND, "and" },  { BPF_OR, "or" },
-	{ BPF_XOR, "xor" },   { BPF_LSH, "lsh" },     { BPF_RSH, "rsh" },
-	{ BPF_ARSH, "arsh" }, { BPF_NEG, "neg" },     { BPF_MOV, "mov" },
+	{ BPF_ADD, "add", 94 },   { BPF_SUB, "sub", 94 },     { BPF_MUL, "mul", 60 },
+	{ BPF_DIV, "div", 70 },   { SCALAR_SDIV, "sdiv", 80 }, { BPF_MOD, "mod", 48 },
+	{ SCALAR_SMOD, "smod", 58 }, { BPF_AND, "and", 75 },  { BPF_OR, "or", 75 },
+	{ BPF_XOR, "xor", 50 },   { BPF_LSH, "lsh", 52 },     { BPF_RSH, "rsh", 55 },
+	{ BPF_ARSH, "arsh", 72 }, { BPF_NEG, "neg", 99 },     { BPF_MOV, "mov", 100 },
 };
 
 static const struct {

@@ -359,6 +359,8 @@ TEST(arithmetic_is_sound)
 				  BITS, alu_ops[i].name, is32 ? "32" : "",
 				  100.0 * p.exact / p.pairs, (long long)p.pairs,
 				  100.0 * p.excess / p.size);
+			if (BITS == 4)
+				CHECK(p.exact * 100 >= p.pairs * alu_ops[i].best);
 		}
 }
 
@@ -482,6 +484,7 @@ TEST(jumps_are_sound)
 				  BITS, jump_ops[i].name, is32 ? "32" : "",
 				  100.0 * p.exact / p.pairs, (long long)p.pairs,
 				  100.0 * p.excess / p.size);
+			CHECK(p.exact * 100 >= p.pairs * (jump_ops[i].op == BPF_JSET ? 85 : 98));
 		}
 }
 
