@@ -10,6 +10,10 @@ $(BUILD)/build.ninja:
 check: all
 	meson test -C $(BUILD) --print-errorlogs
 
+# Linux's own verifier tests, unpacked from Debian's linux-source-6.1 package.
+check-selftests: all
+	@ninja -C $(BUILD) check-selftests
+
 install: all
 	meson install -C $(BUILD)
 
@@ -21,4 +25,4 @@ bench-%: $(BUILD)/build.ninja
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check install clean
+.PHONY: all check check-selftests install clean

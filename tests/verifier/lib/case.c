@@ -193,7 +193,7 @@ static bool begin_case(struct reader *r, const char *name)
 	if (!finish_case(r))
 		return false;
 	memset(&r->c, 0, sizeof(r->c));
-	snprintf(r->c.subject.name, sizeof(r->c.subject.name), "%s", name);
+	snprintf(r->c.subject.name, sizeof(r->c.subject.name), "%.150s", name);
 	r->c.subject.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
 	r->c.subject.gpl = true;
 	r->c.at = -1;

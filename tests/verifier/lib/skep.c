@@ -105,6 +105,7 @@ void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
 		.func_info_cnt = s->n_func_info,
 		.func_info_rec_size = s->n_func_info ? sizeof(s->func_info[0]) : 0,
 		.resolver = { NULL, resolve },
+		.verify_only = true,
 		.log_level = log_level,
 		.log = &log,
 	};
