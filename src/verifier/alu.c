@@ -203,6 +203,7 @@ static int pointer_add(struct env *env, u32 dst, u32 ptr_regno, struct reg ptr,
 		return err;
 	/* From here on the number decides which memory is touched. */
 	mark_precise(env, number);
+	ptr.flags &= ~(u32)(REG_AT_END | REG_BEYOND_END);
 	fixed = (s64)ptr.off + (s64)by.umin;
 	if (scalar_is_const(&by) && fixed == (s32)fixed) {
 		ptr.off = (s32)fixed;
@@ -214,7 +215,6 @@ static int pointer_add(struct env *env, u32 dst, u32 ptr_regno, struct reg ptr,
 			/* Another base now: no length known from there. */
 			ptr.id = new_id(env);
 			ptr.range = 0;
-			ptr.flags &= ~(u32)REG_BEYOND_END;
 		}
 	}
 	err = check_sane_off(env, &ptr, &ptr.val);

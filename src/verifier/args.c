@@ -350,8 +350,11 @@ int args_check(struct env *env, struct call_args *args)
 		if (err)
 			return err;
 	}
+	if (args->proto->id == BPF_FUNC_get_local_storage && !reg_is_null(cur_reg(env, 2)))
+		return refuse(env, -EINVAL, "reserved-fields",
+			      "get_local_storage() doesn't support non-zero flags");
 	return args->has_map ? map_func_check(env, args->proto,
-					      env->maps.data[args->map].facts->type)
+					      env->maps.data[args->map].facts)
 			     : 0;
 }
 
@@ -375,6 +378,8 @@ static u64 types_of_helper(u32 id)
 	case BPF_FUNC_ringbuf_reserve:
 	case BPF_FUNC_ringbuf_query:
 		return TYPE(RINGBUF);
+	case BPF_FUNC_get_local_storage:
+		return TYPE(CGROUP_STORAGE) | TYPE(PERCPU_CGROUP_STORAGE);
 	case BPF_FUNC_get_stackid:
 		return TYPE(STACK_TRACE);
 	case BPF_FUNC_current_task_under_cgroup:
@@ -408,12 +413,29 @@ static u64 types_of_helper(u32 id)
 	}
 }
 
-int map_func_check(struct env *env, const struct helper_proto *proto, u32 map_type)
+/* Maps that programs may not write, or not read, also not through helpers. */
+static int map_mode_check(struct env *env, u32 id, const struct map_facts *facts)
+{
+	switch (id) {
+	case BPF_FUNC_map_update_elem:
+	case BPF_FUNC_map_delete_elem:
+	case BPF_FUNC_map_push_elem:
+	case BPF_FUNC_map_pop_elem:
+		if (facts->flags & BPF_F_RDONLY_PROG)
+			return refuse(env, -EACCES, "map-access-mode", "write into map forbidden");
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int map_func_check(struct env *env, const struct helper_proto *proto, const struct map_facts *facts)
 {
 	u64 types = types_of_helper(proto->id);
+	u32 map_type = facts->type;
 
 	if (!types || (map_type < 64 && (types & (1ull << map_type))))
-		return 0;
+		return map_mode_check(env, proto->id, facts);
 	return refuse(env, -EINVAL, "map-type", "cannot pass map_type %u into func bpf_%s#%u",
 		      map_type, proto->name, proto->id);
 }

@@ -24,6 +24,7 @@ struct call_args {
 
 int args_check(struct env *env, struct call_args *args);
 /* May that helper be used with that type of map? */
-int map_func_check(struct env *env, const struct helper_proto *proto, u32 map_type);
+int map_func_check(struct env *env, const struct helper_proto *proto,
+		   const struct map_facts *facts);
 
 #endif

@@ -9,6 +9,15 @@
 
 #define MAX_PACKET_OFF 0xffff
 
+struct compare {
+	u32 op;
+	bool is32, self, has_src;
+	u32 dst, src;	   /* register numbers */
+	struct reg a, b;   /* values before the jump; b may be the immediate */
+	struct scalar at[2][2]; /* [taken][operand] when both are numbers */
+	bool refined;
+};
+
 /* ---- copies of the same value ---- */
 
 static bool is_linked(const struct reg *reg, const struct reg *known)
@@ -145,31 +154,43 @@ static bool bounds_packet(const struct reg *p, const struct reg *end)
 	       (p->kind == REG_PACKET_META && is_packet_start(end));
 }
 
+/* dst op src with the packet pointer on the left. */
+static u32 packet_op(u32 op, const struct reg *dst, const struct reg *src)
+{
+	if (!bounds_packet(src, dst))
+		return op;
+	return op == BPF_JGT ? BPF_JLT : op == BPF_JLT ? BPF_JGT : op == BPF_JGE ? BPF_JLE : BPF_JGE;
+}
+
+/* The register's address is not before the packet's end here. */
+static int mark_end(struct env *env, struct state *state, u32 regno, u32 flags)
+{
+	struct frame *frame = state_frame_rw(&env->pool, state, state->depth);
+
+	if (!frame)
+		return explore_failed(env);
+	if (frame->regs[regno].kind == REG_PACKET)
+		frame->regs[regno].flags |= (u8)flags;
+	return 0;
+}
+
 /*
- * `p op end` with op one of > >= < <=, both ways round. The side on which p <= end holds
- * learns p's offset as the range; where p < end holds, one byte more.
+ * `p op end` with op one of > >= < <=. The side on which p <= end holds learns p's offset
+ * as the range; where p < end holds, one byte more. The other side learns that p is out.
  */
 static int refine_packet(struct env *env, struct state *taken, struct state *fall, u32 op,
-			 const struct reg *dst, const struct reg *src)
+			 const struct compare *c)
 {
-	bool swapped = bounds_packet(src, dst);
-	const struct reg *p = swapped ? src : dst;
+	bool swapped = bounds_packet(&c->b, &c->a);
+	const struct reg *p = swapped ? &c->b : &c->a;
+	u32 regno = swapped ? c->src : c->dst;
+	bool out_taken = op == BPF_JGT || op == BPF_JGE;
+	bool open = op == BPF_JGE || op == BPF_JLT; /* p < end on the good side */
+	int err = widen_range(env, out_taken ? fall : taken, p, open);
 
-	if (swapped)
-		op = op == BPF_JGT   ? BPF_JLT
-		     : op == BPF_JLT ? BPF_JGT
-		     : op == BPF_JGE ? BPF_JLE
-				     : BPF_JGE;
-	switch (op) {
-	case BPF_JGT: /* p > end: else p <= end */
-		return widen_range(env, fall, p, false);
-	case BPF_JGE: /* p >= end: else p < end */
-		return widen_range(env, fall, p, true);
-	case BPF_JLT:
-		return widen_range(env, taken, p, true);
-	default:
-		return widen_range(env, taken, p, false);
-	}
+	return err ? err
+		   : mark_end(env, out_taken ? taken : fall, regno,
+			      open ? REG_AT_END : REG_AT_END | REG_BEYOND_END);
 }
 
 static bool is_packet_compare(u32 op, const struct reg *a, const struct reg *b)
@@ -179,15 +200,6 @@ static bool is_packet_compare(u32 op, const struct reg *a, const struct reg *b)
 }
 
 /* ---- deciding ---- */
-
-struct compare {
-	u32 op;
-	bool is32, self, has_src;
-	u32 dst, src;	   /* register numbers */
-	struct reg a, b;   /* values before the jump; b may be the immediate */
-	struct scalar at[2][2]; /* [taken][operand] when both are numbers */
-	bool refined;
-};
 
 /* Both operands are numbers: the outcome, and what each side learns. */
 static enum branch decide_scalars(struct compare *c)
@@ -213,13 +225,32 @@ static enum branch decide_scalars(struct compare *c)
 	return possible[1] ? BRANCH_ALWAYS : BRANCH_NEVER;
 }
 
+/* A pointer already found to be past the end, compared once more. */
+static enum branch decide_packet(const struct compare *c)
+{
+	u32 op = packet_op(c->op, &c->a, &c->b);
+	u8 flags = (bounds_packet(&c->b, &c->a) ? &c->b : &c->a)->flags;
+
+	if (op == BPF_JGT || op == BPF_JLE) {
+		if (flags & REG_BEYOND_END)
+			return op == BPF_JGT ? BRANCH_ALWAYS : BRANCH_NEVER;
+	} else if (flags & REG_AT_END) {
+		return op == BPF_JGE ? BRANCH_ALWAYS : BRANCH_NEVER;
+	}
+	return BRANCH_UNKNOWN;
+}
+
 static enum branch decide(struct compare *c)
 {
 	bool eq = c->op == BPF_JEQ, ne = c->op == BPF_JNE;
 
 	if (reg_is_scalar(&c->a) && reg_is_scalar(&c->b))
 		return decide_scalars(c);
-	if (c->is32 || !(eq || ne))
+	if (c->is32)
+		return BRANCH_UNKNOWN;
+	if (c->has_src && is_packet_compare(c->op, &c->a, &c->b))
+		return decide_packet(c);
+	if (!(eq || ne))
 		return BRANCH_UNKNOWN;
 	if ((reg_is_null(&c->b) && never_null(&c->a)) || (reg_is_null(&c->a) && never_null(&c->b)))
 		return eq ? BRANCH_NEVER : BRANCH_ALWAYS;
@@ -292,7 +323,7 @@ static int learn(struct env *env, struct state *taken, struct state *fall, const
 	    reg_is_scalar(&c->a) + reg_is_scalar(&c->b) < 2)
 		return learn_null(env, taken, fall, c);
 	if (c->has_src && is_packet_compare(c->op, &c->a, &c->b))
-		return refine_packet(env, taken, fall, c->op, &c->a, &c->b);
+		return refine_packet(env, taken, fall, packet_op(c->op, &c->a, &c->b), c);
 	return 0;
 }
 

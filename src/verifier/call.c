@@ -151,6 +151,46 @@ static int btf_result(struct env *env, const struct helper_proto *proto, struct 
 	return 0;
 }
 
+/* The template of maps inside this one, as an entry of env->maps. */
+static s64 inner_map(struct env *env, const struct map_facts *inner)
+{
+	for (u32 i = env->n_maps; i < env->maps.len; i++)
+		if (env->maps.data[i].facts == inner)
+			return i;
+	if (!inner)
+		return refuse(env, -EINVAL, "unsupported", "map in map without an inner map");
+	if (!vec_push(&env->maps, (struct map_ref){ .facts = inner }))
+		return explore_failed(env);
+	return (s64)env->maps.len - 1;
+}
+
+/* What is found in a map: a value, or in some types an object. */
+static int lookup_result(struct env *env, const struct call_args *args, struct reg *out)
+{
+	const struct map_facts *facts = env->maps.data[args->map].facts;
+	s64 inner;
+
+	switch (facts->type) {
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		inner = inner_map(env, facts->inner);
+		if (inner < 0)
+			return (int)inner;
+		*out = reg_pointer(REG_MAP, 0);
+		out->map = (u32)inner;
+		return 0;
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH:
+	case BPF_MAP_TYPE_XSKMAP:
+		return refuse(env, -EINVAL, "unsupported",
+			      "sockets out of a map of type %u are not supported yet", facts->type);
+	default:
+		*out = reg_pointer(REG_MAP_VALUE, 0);
+		out->map = args->map;
+		return 0;
+	}
+}
+
 static int pointer_result(struct env *env, const struct call_args *args, struct reg *out)
 {
 	const struct helper_proto *proto = args->proto;
@@ -160,9 +200,7 @@ static int pointer_result(struct env *env, const struct call_args *args, struct 
 		if (!args->has_map)
 			return refuse(env, -EINVAL, "bad-prototype",
 				      "kernel subsystem misconfigured verifier");
-		*out = reg_pointer(REG_MAP_VALUE, 0);
-		out->map = args->map;
-		return 0;
+		return lookup_result(env, args, out);
 	case RET_PTR_TO_MEM:
 		*out = reg_pointer(REG_MEM, 0);
 		out->size = proto->ret_size;

@@ -241,6 +241,21 @@ static int walk_from(struct walk *walk, u32 start)
 	return 0;
 }
 
+#define LONG_RUN 32
+
+/* A join before a long straight piece is worth a state: the piece is not walked twice then. */
+static void mark_long_runs(struct env *env)
+{
+	u32 run = 0;
+
+	for (u32 i = env->len; i-- > 0; run++) {
+		if (!env->aux[i].prune_point)
+			continue;
+		env->aux[i].long_run = env->aux[i].jump_target && run >= LONG_RUN;
+		run = 0;
+	}
+}
+
 static bool calls_back(const struct env *env, const struct bpf_insn *insn)
 {
 	const struct helper_proto *proto = NULL;
@@ -283,8 +298,10 @@ int cfg_check_paths(struct env *env)
 	for (u32 i = 0; i < env->len && !err; i += insn_slots(&env->insns[i]))
 		if (walk.mark[i] == NEW)
 			err = refuse_at(env, i, -EINVAL, "unreachable-insn", "unreachable insn %u", i);
-	if (!err)
+	if (!err) {
 		mark_prune_points(env);
+		mark_long_runs(env);
+	}
 out:
 	os_free(walk.mark);
 	os_free(walk.stack);

@@ -26,6 +26,7 @@ struct insn_aux {
 	bool prune_point;    /* compare and remember states here */
 	bool loop_head;	     /* a jump back leads here */
 	bool force_checkpoint;
+	bool long_run;	     /* a prune point with much code before the next one */
 	u8 mem_kind;	     /* enum reg_kind of the pointer that this load or store uses; 0: none yet */
 	bool probe;	     /* load through a BTF pointer: INSN_MODE_PROBE */
 	u16 ctx_offset;	     /* REG_CTX: run-time offset and size */
@@ -95,7 +96,8 @@ struct env {
 	struct insn_aux *aux;
 	struct subprog subprogs[BPF_MAX_SUBPROGS + 1];
 	u32 n_subprogs;
-	VEC(struct map_ref) maps;
+	VEC(struct map_ref) maps; /* the program's, then templates of inner maps (map NULL) */
+	u32 n_maps;		  /* the program's */
 	VEC(const struct helper_proto *) calls;
 	struct arena arena; /* tables that live as long as the verifier runs */
 
@@ -159,6 +161,9 @@ struct source_line {
 	u32 record; /* index + 1 */
 };
 bool source_line(const struct env *env, u32 insn, struct source_line *out);
+
+/* map_fields.c: what lies in bytes [lo, hi) of a value and may not be touched; NULL: plain data. */
+const char *map_field_in(const struct map_facts *facts, s64 lo, s64 hi);
 
 /* ---- passes ---- */
 

@@ -112,7 +112,7 @@ int fixup_image(struct env *env)
 		fix_insn(env, image, at);
 	image->n_subprogs = env->n_subprogs;
 	fill_subprogs(env, image);
-	image->n_maps = (u32)env->maps.len;
+	image->n_maps = env->n_maps;
 	for (u32 i = 0; i < image->n_maps; i++)
 		image->maps[i] = env->maps.data[i].map;
 	image->n_calls = (u32)env->calls.len;

@@ -121,5 +121,6 @@ int insns_check(struct env *env)
 				return err;
 		}
 	}
+	env->n_maps = (u32)env->maps.len;
 	return 0;
 }

@@ -246,7 +246,7 @@ static struct visit_plan plan_visit(const struct env *env)
 	struct visit_plan plan = { .forced = aux->force_checkpoint || env->req->test_state_freq };
 
 	/* Not too often: a state costs more than a few instructions. */
-	plan.add = plan.forced || (env->jumps - env->jumps_then >= 2 &&
+	plan.add = plan.forced || aux->long_run || (env->jumps - env->jumps_then >= 2 &&
 				   env->stats.insns_processed - env->insns_then >= 8);
 	return plan;
 }

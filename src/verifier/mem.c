@@ -77,21 +77,12 @@ int check_mem_bounds(struct env *env, u32 regno, const struct reg *ptr, s64 off,
 	return err;
 }
 
-/* Does [lo, hi) of the value touch a field that only helpers may change? */
-static int check_special(struct env *env, s64 lo, s64 hi, s32 field, u32 field_size, const char *what)
-{
-	if (field < 0 || hi <= field || lo >= (s64)field + field_size)
-		return 0;
-	return refuse(env, -EACCES, "special-field", "%s cannot be accessed directly by load/store",
-		      what);
-}
-
 int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
 			   bool zero_size_ok, enum access access)
 {
 	const struct map_facts *facts = map_of(env, ptr);
 	s64 base = (s64)ptr->off + off;
-	s64 lo, hi;
+	const char *special;
 	int err;
 
 	if (((access & ACCESS_READ) && (facts->flags & BPF_F_WRONLY_PROG)) ||
@@ -103,10 +94,11 @@ int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s6
 	err = check_mem_bounds(env, regno, ptr, off, size, facts->value_size, zero_size_ok);
 	if (err)
 		return err;
-	lo = base + ptr->val.smin;
-	hi = base + ptr->val.smax + size;
-	err = check_special(env, lo, hi, facts->spin_lock_off, 4, "bpf_spin_lock");
-	return err ? err : check_special(env, lo, hi, facts->timer_off, 16, "bpf_timer");
+	special = map_field_in(facts, base + ptr->val.smin, base + ptr->val.smax + size);
+	if (!special)
+		return 0;
+	return refuse(env, -EACCES, "special-field", "%s cannot be accessed directly by load/store",
+		      special);
 }
 
 int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,

@@ -27,19 +27,20 @@ int ref_acquire(struct env *env, u32 *id)
 
 bool ref_release(struct env *env, u32 id)
 {
-	struct ref *found = env->cur->refs, *rebuilt;
+	struct ref *found = env->cur->refs, *head = NULL, **link = &head;
 
 	while (found && found->id != id)
 		found = found->next;
 	if (!found)
 		return false;
-	rebuilt = found->next;
 	for (struct ref *ref = env->cur->refs; ref != found; ref = ref->next) {
-		rebuilt = ref_push(env, rebuilt, ref->id, ref->insn);
-		if (!rebuilt)
+		*link = ref_push(env, NULL, ref->id, ref->insn);
+		if (!*link)
 			return false;
+		link = &(*link)->next;
 	}
-	env->cur->refs = rebuilt;
+	*link = found->next;
+	env->cur->refs = head;
 	return true;
 }
 

@@ -41,7 +41,8 @@ enum reg_flag {
 	REG_RINGBUF = 1 << 2,	 /* REG_MEM: a reserved ringbuf record */
 	REG_TRUSTED = 1 << 3,	 /* REG_BTF: not NULL, alive */
 	REG_ADD_CONST = 1 << 4,	 /* scalar with id: is the id's value + off (linked scalars) */
-	REG_BEYOND_END = 1 << 5, /* packet: known to lie past (or at) the packet's end */
+	REG_AT_END = 1 << 5,	 /* packet: this address is known to be >= the packet's end */
+	REG_BEYOND_END = 1 << 6, /* and > */
 };
 
 struct reg {
