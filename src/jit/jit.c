@@ -128,7 +128,7 @@ int jit_prepare(struct prog *prog)
 
 	if (!target)
 		return -ENOTSUPP;
-	err = jit_compile(target, prog->image, target->detect(), &code);
+	err = jit_compile(target, prog->image, JIT_DETECT, &code);
 	if (err)
 		return err;
 	err = jit_install(target, &code, prog);

@@ -47,10 +47,14 @@ struct jit_entries {
 	code_label entry, tail_entry, text_end;
 };
 
+/* As features: those of this CPU, asked for only if one is wanted (CPUID can take 20 us in a
+ * virtual machine). */
+#define JIT_DETECT UINT32_MAX
+
 struct jit_target {
 	const char *name;
 	const struct code_branch_ops *branches;
-	/* Bits of this CPU's optional extensions, for compile. */
+	/* Bits of this CPU's optional extensions. */
 	u32 (*detect)(void);
 	/* Emits the whole image. buf has labels: i for instruction i, image->len + i for the
 	 * function that starts with it. */
@@ -65,7 +69,10 @@ struct jit_target {
 /* The CPU this code runs on, or NULL when Skep has no JIT for it. */
 const struct jit_target *jit_host_target(void);
 
-/* 0 or -errno; -ENOTSUPP for an instruction the target does not know. */
+/*
+ * features: what target->detect() gives, a part of it, or JIT_DETECT. 0 or -errno; -ENOTSUPP
+ * for an instruction the target does not know.
+ */
 int jit_compile(const struct jit_target *target, const struct image *image, u32 features,
 		struct jit_code *out);
 void jit_code_release(struct jit_code *code);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of the x86-64 code generator share: isel.c (instructions) and abi.c
- * (frames, calls and everything that crosses into C). */
+/* What the parts of the x86-64 code generator share: isel.c (jumps, functions), alu.c, mem.c, and
+ * abi.c (frames, calls and everything that crosses into C). */
 #ifndef SKEP_JIT_X86_64_ISEL_H
 #define SKEP_JIT_X86_64_ISEL_H
 
@@ -59,6 +59,17 @@ static inline code_label x86_function(const struct x86_gen *g, u32 start)
 void x86_compile(const struct image *image, u32 features, struct codebuf *b,
 		 struct jit_entries *entries);
 void x86_thunk(struct codebuf *b, u64 fn, u64 arg);
+
+/* The register that holds a source operand: its own, or r11 for BPF's r10. */
+u8 x86_operand(struct x86_gen *g, u8 bpf_reg);
+
+/* -- alu.c, mem.c: one instruction of the class -- */
+
+void x86_emit_alu(struct x86_gen *g, const struct bpf_insn *insn, bool w);
+void x86_emit_ld(struct x86_gen *g, const struct bpf_insn *insn);
+void x86_emit_ldx(struct x86_gen *g, const struct bpf_insn *insn);
+void x86_emit_st(struct x86_gen *g, const struct bpf_insn *insn);
+void x86_emit_stx(struct x86_gen *g, const struct bpf_insn *insn);
 
 /* -- abi.c -- */
 
