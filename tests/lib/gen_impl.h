@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the generator: gen.c has program and control flow, gen_stmt.c statements. */
+/* The inside of the generator: gen.c has registers and functions, gen_flow.c statements that
+ * branch or call, gen_stmt.c the others. */
 #ifndef SKEP_TESTS_GEN_IMPL_H
 #define SKEP_TESTS_GEN_IMPL_H
 
@@ -72,6 +73,8 @@ bool gen_may(struct gen *g, u32 feature);
 void gen_uses(struct gen *g, u32 feature);
 u32 gen_pick(struct gen *g, u32 n);
 
+u16 gen_pinned(const struct gen *g); /* registers that hold pointers */
+u8 gen_pick_register(struct gen *g, u16 mask);
 /* A scalar that can be read; makes one when there is none. */
 u8 gen_source(struct gen *g);
 /* A scalar register that may be overwritten, with or without a value now. */
@@ -83,10 +86,21 @@ void gen_clobber_call(struct gen *g);	      /* r1 to r5 are gone, r0 is set */
 bool gen_calls_ok(const struct gen *g);	      /* no locked register would be lost */
 void gen_random_into(struct gen *g, u8 reg); /* reg = some scalar value */
 s16 gen_private_slot(struct gen *g);	      /* 8 fresh bytes of stack, or 0 */
+
+/* gen_flow.c */
 /* A conditional jump whose target is to be patched. */
 u32 gen_condition(struct gen *g);
-/* Statements until the share of the budget is used; block nests one deeper. */
+void gen_statement(struct gen *g);
+/* That many statements, one level deeper. */
 void gen_block(struct gen *g, u32 statements);
+/* Ends the function; r0 is set. */
+void gen_return(struct gen *g);
+void gen_call_function(struct gen *g, u8 func);
+const struct gen_map *gen_choose_map(struct gen *g);
+/* r0 = the value of a random key or NULL; not a scalar yet. */
+void gen_map_lookup(struct gen *g, const struct gen_map *map);
+/* Code that loads a packet pointer from the context. */
+u8 gen_pointer_load(const struct gen *g);
 
 /* gen_stmt.c */
 void gen_simple_statement(struct gen *g);
