@@ -119,6 +119,10 @@ static void expect_return(struct script *s, const char *at)
 {
 	u64 want;
 
+	if (!s->run.has_run && !s->failures) {
+		misuse(s, "expect return comes after run");
+		return;
+	}
 	if (!parse(s, &at, s->run.btf, 0, &want, sizeof(want)) || !at_end(s, at))
 		return;
 	/* Programs return int: the low half decides. */
@@ -185,8 +189,6 @@ void do_expect(struct script *s, const char *at)
 						      { "packet", expect_packet },
 						      { "ctx", expect_ctx } };
 
-	if (!s->run.has_run && !s->failures)
-		misuse(s, "expect comes after run");
-	else if (!dispatch(s, expectations, ARRAY_SIZE(expectations), at))
+	if (!dispatch(s, expectations, ARRAY_SIZE(expectations), at))
 		misuse(s, "expected one of: expect return, map, packet, ctx");
 }
