@@ -118,7 +118,7 @@ TEST(skep_test_runs_packets_contexts_and_maps)
 	    "  expect map per_cpu [0] = 2\n"
 	    "test a context\n"
 	    "  ctx mark = 5\n"
-	    "  packet 000102030405060708090a0b0800\n"
+	    "  packet 000102030405060708090a0b88b5\n"
 	    "  run mark\n"
 	    "  expect return 5\n"
 	    "  expect ctx mark = 6\n");

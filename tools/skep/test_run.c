@@ -261,7 +261,7 @@ static int run_packet(struct test_run *run, const struct loader_prog *prog,
 		attr.test.ctx_size_in = attr.test.ctx_size_out = ctx_size;
 	}
 	if (skep_bpf(run->skep, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) < 0)
-		return fail(error, -errno, "the run failed: %s (a packet has at least 14 bytes)",
+		return fail(error, -errno, "the run failed: %s (a packet has at least 14 bytes, and room for the header its type names)",
 			    strerror(errno));
 	run->result = attr.test.retval;
 	run->packet_len = attr.test.data_size_out;
