@@ -125,6 +125,8 @@ static void skb_begin(struct skb_run_ctx *rc, const struct frame *frame, u32 siz
 	rc->data_end = frame->data + size;
 	rc->data_meta = rc->data;
 	rc->hard_start = frame->memory;
+	rc->mac = frame->data;
+	rc->network = frame->data + ETH_HEADER;
 	rc->hard_end = frame->memory + frame->total;
 	skb->len = size - (is_l2 ? 0 : ETH_HEADER);
 	skb->protocol = protocol;

@@ -31,7 +31,12 @@ struct skb_run_ctx {
 	void *flow_keys;
 	u8 *hard_start;
 	u8 *hard_end;
+	u8 *mac;     /* headers, for LD_ABS with SKF_LL_OFF and SKF_NET_OFF; NULL: none */
+	u8 *network;
 };
+
+/* image->load_packet of program types whose context is a struct skb_run_ctx. */
+bool skb_load_packet(const void *ctx, s32 offset, u32 size, u64 *out);
 
 /* x86-64's user struct pt_regs: r15 first, ss last; the layout kprobe programs are compiled for. */
 #define CTX_PT_REGS_SIZE (21 * 8)

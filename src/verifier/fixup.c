@@ -3,6 +3,7 @@
  * The accepted program becomes the image that engines run: context accesses at run-time
  * offsets, helpers as indices, instructions that no path reached as `ja -1`.
  */
+#include "model/ctx.h"
 #include "verifier/env.h"
 
 static u8 size_code(u32 bytes)
@@ -38,6 +39,13 @@ static void fix_call(struct env *env, struct image *image, struct bpf_insn *insn
 	}
 }
 
+/* The program types that have these instructions all run on a struct skb_run_ctx. */
+static void fix_legacy_packet(struct image *image)
+{
+	image->flags |= IMAGE_HAS_LEGACY_PACKET;
+	image->load_packet = skb_load_packet;
+}
+
 static void fix_insn(struct env *env, struct image *image, u32 at)
 {
 	struct bpf_insn *insn = &image->insns[at];
@@ -55,7 +63,7 @@ static void fix_insn(struct env *env, struct image *image, u32 at)
 	else if (insn_is_call(insn))
 		fix_call(env, image, insn, aux);
 	else if (class == BPF_LD && !insn_is_ldimm64(insn))
-		image->flags |= IMAGE_HAS_LEGACY_PACKET;
+		fix_legacy_packet(image);
 	else if (insn->code == (BPF_JMP | BPF_JCOND))
 		image->flags |= IMAGE_HAS_MAY_GOTO;
 }

@@ -154,6 +154,10 @@ static int decode_one(struct predecoder *p, u32 at)
 	case FORM_CALL:
 	case FORM_KFUNC:
 		return decode_call(p, at, iop, op);
+	case FORM_ABS:
+	case FORM_IND:
+		set_op(p, iop, op);
+		return p->image->load_packet ? 0 : -EINVAL;
 	case FORM_NONE:
 	case FORM_CALLX:
 	case FORM_CAST:

@@ -129,6 +129,8 @@ static bool add_option(struct reader *in, struct vector *v, const char *line)
 {
 	if (strncmp(line, "no-linux: ", 10) == 0)
 		snprintf(v->no_linux, sizeof(v->no_linux), "%s", line + 10);
+	else if (strncmp(line, "no-skep: ", 9) == 0)
+		snprintf(v->no_skep, sizeof(v->no_skep), "%s", line + 9);
 	else if (strcmp(line, "mode: plain") == 0)
 		v->mode = VECTOR_PLAIN;
 	else if (strcmp(line, "mode: skb") == 0)

@@ -4,7 +4,8 @@
  *
  *	# a comment
  *	-- name of the vector
- *	no-linux: why Linux's verifier refuses it	(optional)
+ *	no-linux: why verifiers refuse it		(optional)
+ *	no-skep: why only Skep's does			(optional)
  *	mode: plain | skb				(optional)
  *	registers: all					(optional)
  *	r0 = *(u64 *)(r1 +0)				any number of lines in isa/asm.h's syntax
@@ -44,7 +45,7 @@ struct vector_run {
 struct vector {
 	char name[96]; /* "alu64: add wraps" */
 	u32 line;
-	char no_linux[128]; /* reason, or "" */
+	char no_linux[128], no_skep[128]; /* reason, or "" */
 	enum vector_mode mode;
 	bool all_registers;
 	char *source;

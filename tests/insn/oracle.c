@@ -8,15 +8,19 @@
 #include <unistd.h>
 
 #include "insn/data.h"
-#include "insn/linux.h"
+#include "insn/kernel.h"
 #include "lib/test.h"
 
 static char log_text[1 << 20];
 
+static struct kernel linux_kernel;
+
 static void need_linux(void)
 {
-	const char *why = linux_unusable();
+	const char *why = kernel_linux(&linux_kernel);
 
+	if (!why && !linux_kernel.complete)
+		why = "this Linux does not know all instructions";
 	if (why)
 		SKIP("%s", why);
 }
@@ -91,7 +95,7 @@ static void compare_verdict(const struct bpf_insn *insn)
 	const char *complaint;
 
 	cut_explanation(buf);
-	fd = linux_load(BPF_PROG_TYPE_SOCKET_FILTER, prog, n, 1, log_text, sizeof(log_text));
+	fd = kernel_load(&linux_kernel, BPF_PROG_TYPE_SOCKET_FILTER, prog, n, 1, log_text, sizeof(log_text));
 	if (fd >= 0)
 		close(fd);
 	complaint = fd < 0 ? encoding_complaint(log_text) : NULL;
@@ -145,7 +149,7 @@ static void compare_line(const struct bpf_insn *insns, u32 n, const char *line, 
 
 static u32 compare_log(const struct bpf_insn *insns, u32 n, u32 type)
 {
-	int fd = linux_load(type, insns, n, 2, log_text, sizeof(log_text));
+	int fd = kernel_load(&linux_kernel, type, insns, n, 2, log_text, sizeof(log_text));
 	u32 compared = 0;
 
 	if (fd >= 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs every vector of tests/insn/ on the interpreter, on the JIT, and as the same bytecode
- * in the Linux below us.
+ * Runs every vector of tests/insn/ on the interpreter and the JIT alone, and as the same
+ * bytecode through bpf(2) of a Skep, with its verifier, and of the Linux below us.
  *
- * For Linux a vector is a function that a small XDP program calls with r1 = the packet behind
+ * For bpf(2) a vector is a function that a small XDP program calls with r1 = the packet behind
  * its first 8 bytes; the caller puts the 64-bit result into those.
  */
 #include <glob.h>
@@ -11,37 +11,27 @@
 #include <unistd.h>
 
 #include "insn/data.h"
-#include "insn/linux.h"
+#include "insn/kernel.h"
 #include "lib/image.h"
 #include "lib/test.h"
+#include "model/ctx.h"
 #include "vm/prog.h"
 
-enum engine { INTERPRETER, JIT, LINUX };
+enum engine { INTERPRETER, JIT, SKEP, LINUX };
 
-static const char *const engine_names[] = { "interpreter", "jit", "linux" };
+static const char *const engine_names[] = { "interpreter", "jit", "skep", "linux" };
+
+/* Where a vector runs: through kernel with SKEP and LINUX. */
+struct place {
+	enum engine engine;
+	struct kernel kernel;
+	const char *unusable; /* why */
+};
 
 struct one {
 	const struct vector *v;
-	enum engine engine;
-	const char *linux_unusable;
+	const struct place *place;
 };
-
-struct packet {
-	const u8 *data;
-	u32 size;
-};
-
-static bool load_packet(const void *ctx, s32 offset, u32 size, u64 *out)
-{
-	const struct packet *packet = ctx;
-
-	if (offset < 0 || (u64)offset + size > packet->size)
-		return false;
-	*out = 0;
-	for (u32 i = 0; i < size; i++)
-		*out = *out << 8 | packet->data[offset + i];
-	return true;
-}
 
 static void check_outcome(const struct vector *v, const struct vector_run *run, u64 r0,
 			  const u8 *memory)
@@ -58,12 +48,13 @@ static void check_outcome(const struct vector *v, const struct vector_run *run, 
 static void run_here(const struct vector *v, const struct vector_run *run, enum engine engine,
 		     const char *source)
 {
-	struct test_image_opts opts = { .load_packet = load_packet };
+	struct test_image_opts opts = { .load_packet = skb_load_packet };
 	struct image *image = test_image_text(source, &opts);
 	struct prog prog = { .image = image };
 	struct run_ctx rc = { 0 };
 	alignas(8) u8 memory[VECTOR_MEMORY];
-	struct packet packet = { .data = memory, .size = run->size };
+	struct skb_run_ctx skb = { .data = memory, .data_end = memory + run->size, .mac = memory,
+				   .network = memory + 14 };
 	int err;
 
 	if (!image)
@@ -73,7 +64,7 @@ static void run_here(const struct vector *v, const struct vector_run *run, enum 
 	if (err) {
 		test_fail(v->name, (int)run->line, "not prepared: error %d", err);
 	} else {
-		void *ctx = v->mode == VECTOR_SKB ? (void *)&packet : memory;
+		void *ctx = v->mode == VECTOR_SKB ? (void *)&skb : memory;
 
 		check_outcome(v, run, prog_run(&prog, ctx, &rc), memory);
 		CHECK_EQ(rc.status, RUN_OK);
@@ -95,7 +86,7 @@ static bool assemble(const struct vector *v, const char *source, insn_vec *out)
 	return false;
 }
 
-/* The caller for Linux: size bytes of packet must be there. */
+/* The caller: size bytes of packet must be there. */
 static char *wrapped(const char *source, u32 size)
 {
 	static const char caller[] = "r7 = *(u32 *)(r1 +0)\n"
@@ -119,39 +110,30 @@ static char *wrapped(const char *source, u32 size)
 	return out;
 }
 
-static void fail_load(const struct vector *v, const struct vector_run *run, int err,
-		      const struct bpf_insn *insns, u32 n, u32 type)
+/* Says what the verifier says. */
+static void fail_load(const struct kernel *kernel, const struct vector *v, u32 line, u32 type,
+		      const insn_vec *insns)
 {
 	static char log[1 << 16];
-	size_t len;
+	int err = kernel_load(kernel, type, insns->data, (u32)insns->len, 1, log, sizeof(log));
+	size_t len = strlen(log);
 
-	linux_load(type, insns, n, 1, log, sizeof(log));
-	len = strlen(log);
-	test_fail(v->name, (int)run->line, "Linux refuses it (%d): ...%s", err,
-		  log + (len > 500 ? len - 500 : 0));
+	if (!kernel->complete)
+		SKIP("this Linux is older than some instruction here");
+	test_fail(v->name, (int)line, "refused (%d): ...%s", err, log + (len > 500 ? len - 500 : 0));
 }
 
-static void run_in_linux(const struct vector *v, const struct vector_run *run, const char *source)
+static void run_loaded(const struct kernel *kernel, const struct vector *v,
+		       const struct vector_run *run, int fd)
 {
-	u32 type = v->mode == VECTOR_SKB ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
 	u32 front = v->mode == VECTOR_SKB ? 0 : 8, result = 0;
 	u32 size = v->mode == VECTOR_SKB ? run->size : VECTOR_MEMORY + front;
 	u8 data[VECTOR_MEMORY + 8] = { 0 };
-	char *text = v->mode == VECTOR_FUNCTION ? wrapped(source, size) : strdup(source);
-	insn_vec insns = { 0 };
+	int err;
 	u64 r0;
-	int fd, err;
 
-	if (!assemble(v, text, &insns))
-		goto out;
-	fd = linux_load(type, insns.data, (u32)insns.len, 0, NULL, 0);
-	if (fd < 0) {
-		fail_load(v, run, fd, insns.data, (u32)insns.len, type);
-		goto out;
-	}
 	memcpy(data + front, run->before, VECTOR_MEMORY);
-	err = linux_run(fd, data, size, &result);
-	close(fd);
+	err = kernel_run(kernel, fd, data, size, &result);
 	if (err)
 		test_fail(v->name, (int)run->line, "PROG_TEST_RUN: %d", err);
 	memcpy(&r0, data, sizeof(r0));
@@ -160,20 +142,39 @@ static void run_in_linux(const struct vector *v, const struct vector_run *run, c
 	else
 		CHECK_EQ(result, 2);
 	check_outcome(v, run, r0, data + front);
-out:
+}
+
+static void run_in_kernel(const struct kernel *kernel, const struct vector *v,
+			  const struct vector_run *run, const char *source)
+{
+	u32 type = v->mode == VECTOR_SKB ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
+	char *text = v->mode == VECTOR_FUNCTION ? wrapped(source, VECTOR_MEMORY + 8) : strdup(source);
+	insn_vec insns = { 0 };
+	int fd;
+
+	if (assemble(v, text, &insns)) {
+		fd = kernel_load(kernel, type, insns.data, (u32)insns.len, 0, NULL, 0);
+		if (fd < 0) {
+			fail_load(kernel, v, run->line, type, &insns);
+		} else {
+			run_loaded(kernel, v, run, fd);
+			close(fd);
+		}
+	}
 	vec_release(&insns);
 	free(text);
 }
 
-static void run_variants(const struct vector *v, const struct vector_run *run, enum engine engine)
+static void run_variants(const struct vector *v, const struct vector_run *run,
+			 const struct place *place)
 {
 	for (u32 i = 0; i < vector_variants(v); i++) {
 		char *source = vector_source(v, run, i);
 
-		if (engine == LINUX)
-			run_in_linux(v, run, source);
+		if (place->engine >= SKEP)
+			run_in_kernel(&place->kernel, v, run, source);
 		else
-			run_here(v, run, engine, source);
+			run_here(v, run, place->engine, source);
 		free(source);
 	}
 }
@@ -183,12 +184,14 @@ static void run_one(void *arg)
 	const struct one *one = arg;
 	const struct vector *v = one->v;
 
-	if (one->engine == LINUX && one->linux_unusable)
-		SKIP("%s", one->linux_unusable);
-	if (one->engine == LINUX && v->no_linux[0])
-		SKIP("not for Linux: %s", v->no_linux);
+	if (one->place->unusable)
+		SKIP("%s", one->place->unusable);
+	if (one->place->engine >= SKEP && v->no_linux[0])
+		SKIP("not for a verifier: %s", v->no_linux);
+	if (one->place->engine == SKEP && v->no_skep[0])
+		SKIP("not for Skep's verifier: %s", v->no_skep);
 	for (u32 i = 0; i < v->n_runs; i++)
-		run_variants(v, &v->runs[i], one->engine);
+		run_variants(v, &v->runs[i], one->place);
 }
 
 static void broken_file(void *path)
@@ -196,20 +199,20 @@ static void broken_file(void *path)
 	test_fail(path, 0, "is not a file of vectors");
 }
 
-static void run_all(const struct vectors *vectors, enum engine engine)
+static void run_all(const struct vectors *vectors, const struct place *place)
 {
-	struct one one = { .engine = engine, .linux_unusable = linux_unusable() };
+	struct one one = { .place = place };
 	u32 runs = 0;
 
 	for (u32 i = 0; i < vectors->n; i++) {
 		char name[160];
 
 		one.v = &vectors->v[i];
-		snprintf(name, sizeof(name), "%s: %s", engine_names[engine], one.v->name);
+		snprintf(name, sizeof(name), "%s: %s", engine_names[place->engine], one.v->name);
 		runs += one.v->n_runs * vector_variants(one.v);
 		test_run_named(name, run_one, &one);
 	}
-	test_note("%s: %u vectors, %u runs", engine_names[engine], vectors->n, runs);
+	test_note("%s: %u vectors, %u runs", engine_names[place->engine], vectors->n, runs);
 }
 
 static void read_all(struct vectors *vectors)
@@ -230,8 +233,16 @@ TEST(for_each_vector)
 	struct vectors vectors = { 0 };
 
 	read_all(&vectors);
-	for (enum engine engine = INTERPRETER; engine <= LINUX; engine++)
-		run_all(&vectors, engine);
+	for (enum engine engine = INTERPRETER; engine <= LINUX; engine++) {
+		struct place place = { .engine = engine };
+
+		if (engine == SKEP)
+			place.unusable = kernel_skep(&place.kernel, true);
+		else if (engine == LINUX)
+			place.unusable = kernel_linux(&place.kernel);
+		run_all(&vectors, &place);
+		kernel_release(&place.kernel);
+	}
 	vectors_free(&vectors);
 }
 
