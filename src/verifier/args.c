@@ -51,19 +51,40 @@ static u32 kinds_of(u32 base)
 	}
 }
 
-static int refuse_kind(struct env *env, u32 regno, const struct reg *reg, u32 kinds)
+/* As Linux lists them: also those kinds that Skep's programs never meet. */
+static const char *kinds_text(u32 base)
 {
-	char name[REG_NAME_SIZE], expected[160];
-	struct text text = text_in(expected, sizeof(expected));
+	switch (base) {
+	case ARG_PTR_TO_MAP_KEY:
+	case ARG_PTR_TO_MAP_VALUE:
+	case ARG_PTR_TO_MEM:
+		return "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
+	case ARG_PTR_TO_RINGBUF_MEM:
+		return "ringbuf_mem";
+	case ARG_PTR_TO_BTF_ID:
+		return "ptr_, trusted_ptr_, rcu_ptr_";
+	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
+	case ARG_PTR_TO_SOCK_COMMON:
+		return "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_";
+	default:
+		return NULL;
+	}
+}
 
-	for (u32 k = 0; k < REG_KIND_COUNT; k++)
-		if (kinds & KIND(k))
-			text_printf(&text, "%s%s", text.len ? ", " : "", reg_kind_name(k));
+static int refuse_kind(struct env *env, u32 regno, const struct reg *reg, u32 base)
+{
+	const char *expected = kinds_text(base);
+	char name[REG_NAME_SIZE];
+
+	for (u32 k = 0; !expected && k < REG_KIND_COUNT; k++)
+		if (kinds_of(base) & KIND(k))
+			expected = reg_kind_name(k);
 	return refuse(env, -EACCES, reg->flags & REG_MAYBE_NULL ? "null-check" : "argument-type",
 		      "R%u type=%s expected=%s", regno, reg_name(env, reg, name), expected);
 }
 
-static int check_kind(struct env *env, u32 regno, const struct reg *reg, u32 arg)
+static int check_kind(struct env *env, const struct helper_proto *proto, u32 regno,
+		      const struct reg *reg, u32 arg)
 {
 	u32 base = arg & ARG_BASE_MASK, kinds = kinds_of(base);
 	bool record = base == ARG_PTR_TO_RINGBUF_MEM;
@@ -72,18 +93,22 @@ static int check_kind(struct env *env, u32 regno, const struct reg *reg, u32 arg
 		return refuse(env, -EINVAL, "unsupported",
 			      "R%u: arguments of this kind are not supported yet", regno);
 	if (!(kinds & KIND(reg->kind)) || (record && !(reg->flags & REG_RINGBUF)))
-		return refuse_kind(env, regno, reg, kinds);
+		return refuse_kind(env, regno, reg, base);
 	if ((reg->flags & REG_MAYBE_NULL) && !(arg & ARG_MAYBE_NULL))
-		return refuse_kind(env, regno, reg, kinds);
+		return refuse_kind(env, regno, reg, base);
 	/* A maybe-NULL pointer to memory: its bytes could not be checked. */
 	if ((reg->flags & REG_MAYBE_NULL) && (kinds & MEM_KINDS) == MEM_KINDS)
-		return refuse_kind(env, regno, reg, kinds);
-	if (base == ARG_PTR_TO_CTX)
+		return refuse_kind(env, regno, reg, base);
+	if (base == ARG_PTR_TO_CTX) {
+		/* An embedder's helper may look at all of its context. */
+		if (env->ctx && proto->id >= HELPER_FIRST_CUSTOM)
+			env->max_ctx_offset = MAX(env->max_ctx_offset, env->ctx->size);
 		return check_pointer_off(env, regno, reg);
+	}
 	if (record && (reg->off || !reg_has_fixed_off(reg)))
-		return refuse(env, -EINVAL, "modified-pointer",
-			      "R%u must have zero offset when passed to release func or trusted arg to kfunc",
-			      regno);
+		return refuse(env, -EACCES, "modified-pointer",
+			      "dereference of modified ringbuf_mem ptr R%u off=%d disallowed", regno,
+			      reg->off);
 	return 0;
 }
 
@@ -137,7 +162,7 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 		/* NULL with no bytes behind it. */
 		if (zero_ok && !size && reg_is_null(ptr))
 			return 0;
-		return refuse_kind(env, regno, ptr, MEM_KINDS);
+		return refuse_kind(env, regno, ptr, ARG_PTR_TO_MEM);
 	}
 }
 
@@ -333,7 +358,7 @@ static int check_arg(struct env *env, struct call_args *args, u32 i)
 		/* Its size, if it has one, is checked against NULL: it must be 0. */
 		return 0;
 	}
-	err = check_kind(env, regno, reg, arg);
+	err = check_kind(env, args->proto, regno, reg, arg);
 	if (!err && (arg & ARG_RELEASES))
 		err = take_reference(env, args, regno, reg);
 	return err ? err : check_action(env, args, i, arg);
@@ -436,6 +461,8 @@ int map_func_check(struct env *env, const struct helper_proto *proto, const stru
 
 	if (!types || (map_type < 64 && (types & (1ull << map_type))))
 		return map_mode_check(env, proto->id, facts);
+	if (proto->id == BPF_FUNC_tail_call)
+		return refuse(env, -EINVAL, "map-type", "expected prog array map for tail call");
 	return refuse(env, -EINVAL, "map-type", "cannot pass map_type %u into func bpf_%s#%u",
 		      map_type, proto->name, proto->id);
 }

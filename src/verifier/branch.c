@@ -294,8 +294,9 @@ static int learn_null(struct env *env, struct state *taken, struct state *fall,
 	int err = 0;
 
 	if (reg_is_null(q)) {
-		/* The proof rests on q being 0. */
-		mark_precise(env, q);
+		/* Comparing with a register that holds 0 teaches Linux nothing. */
+		if (c->has_src)
+			return 0;
 		err = decide_null(env, eq ? taken : fall, p->id, p->ref, true);
 		if (!err)
 			err = decide_null(env, eq ? fall : taken, p->id, p->ref, false);
@@ -330,18 +331,17 @@ static int learn(struct env *env, struct state *taken, struct state *fall, const
 /* Comparing addresses tells them: for the unprivileged only NULL checks and packet bounds. */
 static int check_comparable(struct env *env, const struct compare *c)
 {
-	bool null_check = (c->op == BPF_JEQ || c->op == BPF_JNE) && !c->is32 &&
+	bool null_check = !c->has_src && (c->op == BPF_JEQ || c->op == BPF_JNE) && !c->is32 &&
 			  reg_is_null(&c->b) && (c->a.flags & REG_MAYBE_NULL);
 
 	if (env->allow_ptr_leaks || null_check)
 		return 0;
 	if (c->has_src && !c->is32 && is_packet_compare(c->op, &c->a, &c->b))
 		return 0;
-	if (c->has_src && reg_is_pointer(&c->b))
-		return refuse(env, -EACCES, "pointer-leak", "R%u pointer comparison prohibited", c->src);
-	if (reg_is_pointer(&c->a))
-		return refuse(env, -EACCES, "pointer-leak", "R%u pointer comparison prohibited", c->dst);
-	return 0;
+	if (!reg_is_pointer(&c->a) && !reg_is_pointer(&c->b))
+		return 0;
+	return refuse(env, -EACCES, "pointer-leak", "R%u pointer comparison prohibited",
+		      reg_is_pointer(&c->a) ? c->dst : c->src);
 }
 
 static int read_operands(struct env *env, const struct bpf_insn *insn, struct compare *c)
@@ -400,7 +400,7 @@ static int may_goto(struct env *env, const struct bpf_insn *insn)
 	/* The way out first: it tells which numbers the proof depends on. */
 	env->next = env->at + 1 + insn->off;
 	again->may_goto_depth++;
-	return loops_widen(env, again);
+	return loops_widen_here(env, again);
 }
 
 int branch_step(struct env *env, const struct bpf_insn *insn)

@@ -14,6 +14,9 @@ static int find_helper(struct env *env, u32 id, const struct helper_proto **out)
 	const struct helper_proto *proto;
 	enum privilege privilege = req->privileged ? PRIVILEGE_PERFMON : PRIVILEGE_NONE;
 
+	if (!id)
+		return refuse(env, -EINVAL, "unknown-helper",
+			      "program of this type cannot use helper bpf_unspec#0");
 	if (!known)
 		return refuse(env, -EINVAL, "unknown-helper", "invalid func unknown#%d", (s32)id);
 	proto = model_prog_helper(req->model, env->type, req->expected_attach_type, privilege, id);
@@ -67,8 +70,8 @@ int forget_packet(struct env *env)
 		rw = reg_iter_rw(&env->pool, &it);
 		if (!rw)
 			return explore_failed(env);
-		/* In a spill the bytes stay, as a number. */
-		*rw = it.at > BPF_REGS ? reg_unknown() : (struct reg){ 0 };
+		/* The privileged may still look at the number; in a spill the bytes stay anyway. */
+		*rw = env->allow_ptr_leaks || it.at > BPF_REGS ? reg_unknown() : (struct reg){ 0 };
 	}
 	return 0;
 }

@@ -56,9 +56,9 @@ static int measure(struct chain *chain, u32 index)
 	if (chain->mark[index] == 2)
 		return 0;
 	if (chain->mark[index] == 1)
-		return refuse_at(env, sub->start, -EINVAL, "recursion",
-				 "recursive call from %s() to itself, or back into its callers",
-				 sub->name ? sub->name : "a function");
+		return refuse_at(env, sub->start, -E2BIG, "recursion",
+				 "the call stack of %u frames is too deep !: %s() calls itself, or back into its callers",
+				 BPF_MAX_FRAMES, sub->name ? sub->name : "a function");
 	chain->mark[index] = 1;
 	sub->tail_called = sub->has_tail_call;
 	for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i])) {

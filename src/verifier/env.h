@@ -140,6 +140,9 @@ PRINTF_LIKE(5, 6)
 int refuse_at(struct env *env, s64 insn, int err, const char *cause, const char *fmt, ...);
 #define refuse(env, err, cause, ...) refuse_at(env, (env)->at, err, cause, __VA_ARGS__)
 
+/* A further sentence about the refusal, as Linux prints on a line of its own. */
+PRINTF_LIKE(2, 3) void refuse_more(struct env *env, const char *fmt, ...);
+
 PRINTF_LIKE(2, 3) void log_line(struct env *env, const char *fmt, ...);
 /* The instruction about to be executed, with its source line and how we came here. */
 void log_insn(struct env *env);

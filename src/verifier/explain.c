@@ -75,3 +75,18 @@ int refuse_at(struct env *env, s64 insn, int err, const char *cause, const char 
 	}
 	return err;
 }
+
+void refuse_more(struct env *env, const char *fmt, ...)
+{
+	struct verify_refusal *refusal = &env->result->refusal;
+	size_t len = str_len(refusal->message);
+	char line[160];
+	struct text text = text_in(line, sizeof(line));
+	va_list args;
+
+	va_start(args, fmt);
+	text_vprintf(&text, fmt, args);
+	va_end(args);
+	log_line(env, "%s\n", line);
+	text_format(refusal->message + len, sizeof(refusal->message) - len, "; %s", line);
+}

@@ -210,27 +210,34 @@ static int widen_frame(struct env *env, const struct frame *old, struct state *s
 	return 0;
 }
 
-int loops_widen_at(struct env *env, struct state *state, u32 insn)
+/* Against the last round, remembered at insn by c or an ancestor of c. */
+static int widen_since(struct env *env, struct state *state, const struct checkpoint *c, u32 insn)
 {
-	struct checkpoint *c = state->parent;
+	int err = 0;
 
 	while (c && (c->insn != insn || c->evicted || c->state.depth != state->depth))
 		c = c->state.parent;
-	for (u32 i = 0; c && i <= state->depth; i++) {
-		int err;
-
+	for (u32 i = 0; c && i <= state->depth && !err; i++) {
 		if (c->state.frames[i]->callsite != state->frames[i]->callsite)
 			return 0;
 		err = widen_frame(env, c->state.frames[i], state, i);
-		if (err)
-			return err;
 	}
-	return 0;
+	return err;
 }
 
-int loops_widen(struct env *env, struct state *state)
+int loops_widen_at(struct env *env, struct state *state, u32 insn)
 {
-	return loops_widen_at(env, state, env->at);
+	return widen_since(env, state, state->parent, insn);
+}
+
+int loops_widen_here(struct env *env, struct state *state)
+{
+	const struct checkpoint *c = state->parent;
+
+	/* The one made on this very visit is this round's. */
+	if (c && c->insn == env->at)
+		c = c->state.parent;
+	return widen_since(env, state, c, env->at);
 }
 
 /* ---- the visit ---- */

@@ -63,7 +63,7 @@ int check_mem_bounds(struct env *env, u32 regno, const struct reg *ptr, s64 off,
 			      regno);
 	err = check_region(env, regno, ptr, base + ptr->val.smin, size, region, zero_size_ok);
 	if (err) {
-		log_line(env, "R%u min value is outside of the allowed memory range\n", regno);
+		refuse_more(env, "R%u min value is outside of the allowed memory range", regno);
 		return err;
 	}
 	/* Here the whole sum is not negative; an index without a bound above ends here. */
@@ -73,7 +73,7 @@ int check_mem_bounds(struct env *env, u32 regno, const struct reg *ptr, s64 off,
 			      regno);
 	err = check_region(env, regno, ptr, base + ptr->val.smax, size, region, zero_size_ok);
 	if (err)
-		log_line(env, "R%u max value is outside of the allowed memory range\n", regno);
+		refuse_more(env, "R%u max value is outside of the allowed memory range", regno);
 	return err;
 }
 
@@ -114,7 +114,7 @@ int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 o
 			      regno);
 	err = check_region(env, regno, ptr, base, size, ptr->range, zero_size_ok);
 	if (err)
-		log_line(env, "R%u offset is outside of the packet\n", regno);
+		refuse_more(env, "R%u offset is outside of the packet", regno);
 	return err;
 }
 

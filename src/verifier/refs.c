@@ -54,6 +54,6 @@ int ref_check_none(struct env *env, const char *what)
 	err = refuse(env, -EINVAL, "unreleased-reference", "Unreleased reference id=%u alloc_insn=%d",
 		     ref->id, ref->insn);
 	if (what)
-		log_line(env, "%s would lead to reference leak\n", what);
+		refuse_more(env, "%s would lead to reference leak", what);
 	return err;
 }

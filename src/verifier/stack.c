@@ -302,13 +302,13 @@ static int check_initialised(struct env *env, u32 regno, const struct frame *fra
 
 		if (kind == BYTE_INVALID && !env->allow_uninit_stack)
 			return refuse(env, -EACCES, "uninit-stack",
-				      "invalid indirect read from stack R%u off %lld+%lld size %lld",
+				      "invalid read from stack R%u off %lld+%lld size %lld",
 				      regno, (long long)r->min, (long long)(off - r->min),
 				      (long long)size);
 		if (kind == BYTE_SPILL && !env->allow_ptr_leaks &&
 		    reg_is_pointer(&frame->slots[slot_of(off)].reg))
 			return refuse(env, -EACCES, "pointer-leak",
-				      "invalid indirect read from stack R%u off %lld+%lld size %lld",
+				      "invalid read from stack R%u off %lld+%lld size %lld",
 				      regno, (long long)r->min, (long long)(off - r->min),
 				      (long long)size);
 	}
@@ -323,7 +323,8 @@ int stack_helper_access(struct env *env, u32 regno, const struct reg *ptr, s64 s
 
 	if (!size && !zero_size_ok)
 		return refuse(env, -EACCES, "zero-size", "invalid zero-sized read");
-	err = access_range(env, regno, ptr, 0, size, " indirect access to", &r);
+	err = access_range(env, regno, ptr, 0, size,
+			   use == STACK_READ ? " read from" : " write to", &r);
 	if (err || !size)
 		return err;
 	/* Where it goes is unknown: what is not written keeps its old value, so that must be one. */

@@ -124,10 +124,13 @@ int ref_check_none(struct env *env, const char *what);
 enum visit { VISIT_GO_ON = 0, VISIT_PRUNED = 1 };
 /* At a prune point: compares with remembered states, perhaps remembers. enum visit or -errno. */
 int loops_visit(struct env *env);
-/* A loop that the engine ends (may_goto, callbacks): numbers that changed since its last round
- * and that nothing depends on so far become unknown, so that the rounds converge. */
-int loops_widen(struct env *env, struct state *state);
+/*
+ * In a loop that the engine ends (may_goto, callbacks), numbers that changed since the last
+ * round and that nothing depends on so far become unknown, so that the rounds converge. The
+ * state is about to reach insn again, or (here) stands at the current one.
+ */
 int loops_widen_at(struct env *env, struct state *state, u32 insn);
+int loops_widen_here(struct env *env, struct state *state);
 void loops_path_end(struct env *env);
 void loops_path_pushed(struct state *state);
 /* Forgets what is not live in a frame. */

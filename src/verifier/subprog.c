@@ -70,7 +70,7 @@ static int call_global(struct env *env, struct subprog *sub)
 	for (u32 i = 0; i < sub->n_args && !err; i++)
 		err = check_global_arg(env, i + 1, &sub->args[i]);
 	if (err) {
-		log_line(env, "Caller passes invalid args into func#%u ('%s')\n",
+		refuse_more(env, "Caller passes invalid args into func#%u ('%s')",
 			 (u32)(sub - env->subprogs), sub->name);
 		return err;
 	}

@@ -17,6 +17,14 @@
 #define UNPRIVILEGED_MAX_INSNS 4096
 #define DEFAULT_MEMORY ((size_t)1 << 30)
 
+/* Program types that may run where sleeping is allowed. */
+static bool may_sleep(u32 type)
+{
+	return type == BPF_PROG_TYPE_SYSCALL || type == BPF_PROG_TYPE_KPROBE ||
+	       type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM ||
+	       type == BPF_PROG_TYPE_STRUCT_OPS || type == PROG_TYPE_CUSTOM;
+}
+
 static int env_init(struct env *env, const struct verify_request *req, struct verify_result *result)
 {
 	env->req = req;
@@ -27,6 +35,12 @@ static int env_init(struct env *env, const struct verify_request *req, struct ve
 	if (!env->type)
 		return refuse_at(env, -1, -EINVAL, "program-type", "unknown program type %u",
 				 req->prog_type);
+	if (req->prog_type == BPF_PROG_TYPE_SYSCALL && !(req->prog_flags & BPF_F_SLEEPABLE))
+		return refuse_at(env, -1, -EINVAL, "sleepable",
+				 "Syscall programs can only be sleepable");
+	if ((req->prog_flags & BPF_F_SLEEPABLE) && !may_sleep(req->prog_type))
+		return refuse_at(env, -1, -EINVAL, "sleepable",
+				 "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
 	env->ctx = req->ctx ? req->ctx : env->type->ctx;
 	env->allow_ptr_leaks = env->allow_uninit_stack = req->privileged;
 	env->strict_alignment = req->prog_flags & BPF_F_STRICT_ALIGNMENT;
