@@ -36,7 +36,7 @@
 
 /*
  * struct __sk_buff. Columns: socket_filter, sched, cgroup_skb, lwt, sk_skb. Numbers may be read
- * in smaller pieces (N) except where Linux wants the whole.
+ * in smaller pieces (N), but for addresses.
  */
 #define N(rights) ((rights) ? (rights) | FIELD_NARROW : 0)
 #define SKB_NUMBERS_1(X)                                                                           \
@@ -57,14 +57,14 @@
 	X(tc_classid, NO, RW, NO, NO, NO)
 #define SKB_NUMBERS_3(X)                                                                           \
 	X(napi_id, R, R, R, R, R)                                                                  \
-	X(family, NO, NO, R, NO, R)                                                                \
-	X(remote_ip4, NO, NO, R, NO, R)                                                            \
-	X(local_ip4, NO, NO, R, NO, R)                                                             \
-	X(remote_ip6, NO, NO, R, NO, R)                                                            \
-	X(local_ip6, NO, NO, R, NO, R)                                                             \
+	X(family, NO, NO, R, NO, R)
+#define SKB_PORTS(X)                                                                               \
 	X(remote_port, NO, NO, R, NO, R)                                                           \
 	X(local_port, NO, NO, R, NO, R)
 
+#define SKB_ADDRESSES(rights)                                                                      \
+	WORDS(struct __sk_buff, remote_ip4, rights), WORDS(struct __sk_buff, local_ip4, rights),   \
+	WORDS(struct __sk_buff, remote_ip6, rights), WORDS(struct __sk_buff, local_ip6, rights)
 #define SKB(field, rights) WORDS(struct __sk_buff, field, N(rights)),
 #define COL1(field, a, b, c, d, e) SKB(field, a)
 #define COL2(field, a, b, c, d, e) SKB(field, b)
@@ -74,7 +74,7 @@
 #define SKB_POINTER(field, kind, rights)                                                           \
 	POINTER(struct __sk_buff, field, struct skb_run_ctx, field, kind, rights)
 
-#define SKB_LAYOUT(who, COL, cb_rights, packet, meta, tstamp_rights, wire, hw)                               \
+#define SKB_LAYOUT(who, COL, cb_rights, packet, address, meta, tstamp_rights, wire, stamp_type, hw)                               \
 	static const struct ctx_field who##_fields[] = {                                          \
 		SKB_NUMBERS_1(COL)                                                                 \
 		WORDS(struct __sk_buff, cb, (cb_rights) | FIELD_ANY_SIZE),                         \
@@ -82,12 +82,15 @@
 		SKB_POINTER(data, FIELD_PACKET, packet),                                           \
 		SKB_POINTER(data_end, FIELD_PACKET_END, packet),                                   \
 		SKB_NUMBERS_3(COL)                                                                 \
+		SKB_ADDRESSES(address),                                                            \
+		SKB_PORTS(COL)                                                                     \
 		SKB_POINTER(data_meta, FIELD_PACKET_META, meta),                                   \
 		NUMBER(struct __sk_buff, tstamp, tstamp_rights),                                   \
 		NUMBER(struct __sk_buff, wire_len, N(wire)),                                       \
 		NUMBER(struct __sk_buff, gso_segs, N(R)),                                          \
 		SKB_POINTER(sk, FIELD_SOCK_COMMON, R | FIELD_NULLABLE),                            \
 		NUMBER(struct __sk_buff, gso_size, N(R)),                                          \
+		NUMBER(struct __sk_buff, tstamp_type, stamp_type),                                 \
 		NUMBER(struct __sk_buff, hwtstamp, hw),                                            \
 	};                                                                                         \
 	const struct ctx_layout layout_##who = {                                                  \
@@ -95,11 +98,11 @@
 		.n_fields = ARRAY_SIZE(who##_fields),                                             \
 	}
 
-SKB_LAYOUT(socket_filter, COL1, RW, NO, NO, NO, NO, NO);
-SKB_LAYOUT(sched, COL2, RW, R, R, RW, R, R);
-SKB_LAYOUT(cgroup_skb, COL3, RW, R, NO, RW, NO, R);
-SKB_LAYOUT(lwt, COL4, RW, R, NO, NO, NO, NO);
-SKB_LAYOUT(sk_skb, COL5, R, R, NO, NO, NO, NO);
+SKB_LAYOUT(socket_filter, COL1, RW, NO, NO, NO, NO, NO, NO, NO);
+SKB_LAYOUT(sched, COL2, RW, R, NO, R, RW, R, R, R);
+SKB_LAYOUT(cgroup_skb, COL3, RW, R, R, NO, RW, NO, NO, R);
+SKB_LAYOUT(lwt, COL4, RW, R, NO, NO, NO, NO, NO, NO);
+SKB_LAYOUT(sk_skb, COL5, R, R, R, NO, NO, NO, NO, NO);
 
 static const struct ctx_field flow_dissector_fields[] = {
 	SKB_POINTER(data, FIELD_PACKET, R),

@@ -66,7 +66,7 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 		.helper_sets = SETS(SET(flow_dissector), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SYSCTL, "cgroup_sysctl", .ctx = &layout_sysctl, .checks_return = true, .ret_max = 1,
 		.helper_sets = SETS(SET(cgroup_sysctl), SET(cgroup), SET(base))),
-	TYPE(BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "raw_tracepoint_writable", .ctx = &layout_raw_tracepoint,
+	TYPE(BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "raw_tracepoint_writable",
 		.helper_sets = TRACING_SETS),
 	TYPE(BPF_PROG_TYPE_CGROUP_SOCKOPT, "cgroup_sockopt", .checks_return = true, .ret_max = 1,
 		.helper_sets = SETS(SET(cgroup_sockopt), SET(cgroup), SET(socket_storage),

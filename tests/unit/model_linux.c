@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model's tables against the running Linux: which helpers a program type may call with
+ * which privilege, which need a GPL program, what a program may touch of its context. Tiny
+ * programs are loaded and closed again; nothing is attached.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "helpers/helpers.h"
+#include "lib/test.h"
+#include "model/model.h"
+
+struct load {
+	u32 type, attach_type, flags;
+	const char *license;
+	const struct bpf_insn *insns;
+	u32 n;
+};
+
+static char log_text[1 << 14];
+
+static int linux_load(const struct load *load, bool want_log)
+{
+	union bpf_attr attr = {
+		.prog_type = load->type,
+		.expected_attach_type = load->attach_type,
+		.prog_flags = load->flags,
+		.insns = (uintptr_t)load->insns,
+		.insn_cnt = load->n,
+		.license = (uintptr_t)load->license,
+	};
+	long fd;
+
+	log_text[0] = 0;
+	if (want_log) {
+		attr.log_buf = (uintptr_t)log_text;
+		attr.log_size = sizeof(log_text);
+		attr.log_level = 1;
+	}
+	fd = syscall(__NR_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+#define MOV(dst, value) { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = dst, .imm = value }
+#define EXIT { .code = BPF_JMP | BPF_EXIT }
+#define SLEEPABLE (1u << 4)
+
+/* Program types that Linux lets us load without a target, with an attach type that fits. */
+static const struct {
+	u32 type, attach_type, flags;
+} types[] = {
+	{ BPF_PROG_TYPE_SOCKET_FILTER, 0, 0 },
+	{ BPF_PROG_TYPE_KPROBE, 0, 0 },
+	{ BPF_PROG_TYPE_SCHED_CLS, 0, 0 },
+	{ BPF_PROG_TYPE_SCHED_ACT, 0, 0 },
+	{ BPF_PROG_TYPE_TRACEPOINT, 0, 0 },
+	{ BPF_PROG_TYPE_XDP, 0, 0 },
+	{ BPF_PROG_TYPE_PERF_EVENT, 0, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, 0 },
+	{ BPF_PROG_TYPE_LWT_IN, 0, 0 },
+	{ BPF_PROG_TYPE_LWT_OUT, 0, 0 },
+	{ BPF_PROG_TYPE_LWT_XMIT, 0, 0 },
+	{ BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0 },
+	{ BPF_PROG_TYPE_SK_SKB, 0, 0 },
+	{ BPF_PROG_TYPE_CGROUP_DEVICE, 0, 0 },
+	{ BPF_PROG_TYPE_SK_MSG, 0, 0 },
+	{ BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_CONNECT, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_RECVMSG, 0 },
+	{ BPF_PROG_TYPE_LWT_SEG6LOCAL, 0, 0 },
+	{ BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT, 0 },
+	{ BPF_PROG_TYPE_FLOW_DISSECTOR, BPF_FLOW_DISSECTOR, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SYSCTL, 0, 0 },
+	{ BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, 0, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_GETSOCKOPT, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, 0 },
+	{ BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, 0 },
+	{ BPF_PROG_TYPE_SYSCALL, 0, SLEEPABLE },
+	{ 32 /* netfilter */, 45 /* BPF_NETFILTER */, 0 },
+};
+
+/* The tables are those of one version; an older or newer Linux may answer differently. */
+static void require_linux(void)
+{
+	struct bpf_insn nothing[] = { MOV(0, 0), EXIT };
+	struct load load = { BPF_PROG_TYPE_SOCKET_FILTER, 0, 0, "GPL", nothing, 2 };
+	struct utsname name;
+	int err = linux_load(&load, false);
+
+	if (err)
+		SKIP("Linux's bpf(2) is not ours to ask: %s", strerror(-err));
+	uname(&name);
+	if (strncmp(name.release, "6.18", 4))
+		SKIP("this is Linux %s, the tables are 6.18's", name.release);
+}
+
+/* What Linux answers differently for reasons of its own: lockdown, and configuration. */
+static bool depends_on_machine(u32 id)
+{
+	return id == HELPER_probe_write_user || id == HELPER_override_return;
+}
+
+/* -1: Linux cannot be asked (the type is not there). */
+static int linux_grants(u32 i, u32 id)
+{
+	struct bpf_insn insns[] = { { .code = BPF_JMP | BPF_CALL, .imm = id }, MOV(0, 0), EXIT };
+	struct load load = { types[i].type, types[i].attach_type, types[i].flags, "GPL", insns, 3 };
+	int err = linux_load(&load, true);
+
+	if (err && !log_text[0])
+		return -1;
+	return !strstr(log_text, "cannot use helper") && !strstr(log_text, "invalid func") &&
+	       !strstr(log_text, "unknown func");
+}
+
+static u32 differences;
+
+static u32 compare_grants(const struct kernel_model *model, u32 i, enum privilege privilege)
+{
+	const struct prog_type_model *type = model_prog_type(model, types[i].type);
+	u32 asked = 0;
+
+	REQUIRE(type);
+	for (u32 id = 1; id < HELPER_COUNT; id++) {
+		int theirs = depends_on_machine(id) ? -1 : linux_grants(i, id);
+		bool ours = model_prog_helper(model, type, types[i].attach_type, privilege, id);
+
+		if (theirs < 0)
+			continue;
+		asked++;
+		if (ours == theirs)
+			continue;
+		differences++;
+		test_fail(__FILE__, __LINE__, "%s (attach type %u, privilege %d): %s: ours %d, Linux %d",
+			  type->name, types[i].attach_type, privilege, helper_protos[id]->name, ours,
+			  theirs);
+	}
+	return asked;
+}
+
+TEST(helpers_are_granted_as_linux_does)
+{
+	struct kernel_model *model;
+	u32 asked = 0;
+
+	require_linux();
+	REQUIRE(!model_skep_new(&model));
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		u32 n = compare_grants(model, i, PRIVILEGE_PERFMON);
+
+		if (!n)
+			test_note("this Linux does not load %s",
+				  model_prog_type(model, types[i].type)->name);
+		asked += n;
+	}
+	test_note("%u questions", asked);
+	CHECK(asked > 5000);
+	model_skep_free(model);
+}
+
+/* In a child that has given up all capabilities but CAP_BPF. */
+static void compare_without_perfmon(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct caps[2] = { { 0 } };
+	struct kernel_model *model;
+
+	caps[1].effective = caps[1].permitted = 1u << (CAP_BPF - 32);
+	if (syscall(SYS_capset, &header, caps) || model_skep_new(&model))
+		_exit(1);
+	if (compare_grants(model, 0, PRIVILEGE_BPF) < 200)
+		_exit(2);
+}
+
+TEST(helpers_by_privilege)
+{
+	int status;
+	pid_t child;
+
+	require_linux();
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		/* what fails in here is printed, and tells the parent by the exit status */
+		compare_without_perfmon();
+		fflush(NULL);
+		_exit(differences ? 3 : 0);
+	}
+	REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+TEST(gpl_and_sleeping_helpers)
+{
+	require_linux();
+	for (u32 id = 1; id < HELPER_COUNT; id++) {
+		struct bpf_insn insns[] = { { .code = BPF_JMP | BPF_CALL, .imm = id }, MOV(0, 0),
+					    EXIT };
+
+		for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+			struct load load = { types[i].type, types[i].attach_type, types[i].flags,
+					     "Proprietary", insns, 3 };
+
+			if (linux_grants(i, id) <= 0)
+				continue;
+			/* log_text is the GPL program's */
+			if (!types[i].flags)
+				CHECK_EQ(!!strstr(log_text, "might sleep"),
+					 !!(helper_protos[id]->flags & HELPER_MIGHT_SLEEP));
+			linux_load(&load, true);
+			if (!!strstr(log_text, "GPL") !=
+			    !!(helper_protos[id]->flags & HELPER_GPL_ONLY))
+				test_fail(__FILE__, __LINE__, "%s: GPL only?",
+					  helper_protos[id]->name);
+			break;
+		}
+	}
+}
+
+static int linux_ctx_access(u32 i, s32 offset, u32 size, bool write)
+{
+	static const u8 width[9] = { [1] = BPF_B, [2] = BPF_H, [4] = BPF_W, [8] = BPF_DW };
+	struct bpf_insn insns[] = {
+		MOV(2, 0),
+		{ .code = (write ? BPF_STX : BPF_LDX) | BPF_MEM | width[size],
+		  .dst_reg = write ? 1 : 3, .src_reg = write ? 2 : 1, .off = offset },
+		MOV(0, 0),
+		EXIT,
+	};
+	struct load load = { types[i].type, types[i].attach_type, types[i].flags, "GPL", insns, 4 };
+
+	if (types[i].attach_type == BPF_CGROUP_UDP4_RECVMSG)
+		insns[2].imm = 1; /* it may not refuse */
+	return linux_load(&load, false);
+}
+
+/* All sizes and offsets of a type's context, and a little beyond. */
+static u32 compare_ctx(const struct prog_type_model *type, u32 i)
+{
+	u32 end = type->ctx->size > 300 ? 300 : type->ctx->size + 16, asked = 0;
+
+	/* Before a tracepoint's record Linux lets programs read; Skep does not. */
+	for (s32 offset = types[i].type == BPF_PROG_TYPE_TRACEPOINT ? 0 : -8; offset < (s32)end;
+	     offset++)
+		for (u32 size = 1; size <= 8; size *= 2)
+			for (u32 write = 0; write < 2; write++) {
+				const struct ctx_field *field;
+				bool ours = model_ctx_access(type->ctx, offset, size, write, &field);
+				int theirs = linux_ctx_access(i, offset, size, write);
+
+				if (theirs != 0 && theirs != -EACCES && theirs != -EINVAL)
+					return asked; /* cannot be asked */
+				asked++;
+				if (ours != !theirs)
+					test_fail(__FILE__, __LINE__,
+						  "%s: %s %u at %d (%s): ours %d, Linux %d",
+						  type->name, write ? "write" : "read", size, offset,
+						  field ? field->name : "-", ours, !theirs);
+			}
+	return asked;
+}
+
+TEST(contexts_are_as_accessible_as_in_linux)
+{
+	struct kernel_model *model;
+	u32 asked = 0;
+
+	require_linux();
+	REQUIRE(!model_skep_new(&model));
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		const struct prog_type_model *type = model_prog_type(model, types[i].type);
+
+		/* What these two may read depends on the attach type, which the tables do not
+		 * tell apart: Skep has no hooks for them. */
+		if (type->ctx && types[i].type != BPF_PROG_TYPE_CGROUP_SOCK_ADDR &&
+		    types[i].type != BPF_PROG_TYPE_CGROUP_SOCK)
+			asked += compare_ctx(type, i);
+	}
+	test_note("%u accesses", asked);
+	CHECK(asked > 20000);
+	model_skep_free(model);
+}
