@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nanoseconds per map operation, Skep beside Linux on the same machine: the same key
+ * sequence, the same operation, one thread. Skep's side calls the helper functions from C, as
+ * generated code does; Linux's side is a program under PROG_TEST_RUN, from its JIT. Of each,
+ * the cost of the same loop without the operation is taken away, and the best of several
+ * rounds counts.
+ *
+ * The last line is the geometric mean of Linux's time by Skep's over the hashed types and
+ * sizes (lookup: hits and misses; update: updates, and deletions with insertions), and
+ * Skep's time for one 64-byte ring buffer record. Arrays are in the table only: generated
+ * code inlines their lookup.
+ */
+#include <math.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "helpers/helpers.h"
+#include "unit/linux_prog.h"
+
+#define BATCH 4096
+#define MULTIPLIER 6364136223846793005ull
+#define INCREMENT 1442695040888963407ull
+
+enum operation { NOTHING, LOOKUP, MISS, UPDATE, DELETE_INSERT, OPERATIONS };
+
+static const char *const names[] = { "", "lookup", "miss", "update", "del+ins" };
+
+/* What the tests' helpers report, a bench cannot go on with. */
+static void complain(const char *fmt, va_list args)
+{
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
+void test_note(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	complain(fmt, args);
+	va_end(args);
+}
+
+void test_fail(const char *file, int line, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	complain(fmt, args);
+	va_end(args);
+	exit(1);
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
+}
+
+static u64 arg(const void *p)
+{
+	return (u64)(uintptr_t)p;
+}
+
+/* ---- Skep ---- */
+
+static u64 sink, state = 1;
+
+/* Inlined for each operation, as a program would have it. */
+static ALWAYS_INLINE void batch(struct map *map, enum operation op, u64 entries, struct run_ctx *rc)
+{
+	u64 x = state, sum = 0;
+
+	for (u32 i = 0; i < BATCH; i++) {
+		u64 key[1], value[1] = { i }, *at;
+
+		x = x * MULTIPLIER + INCREMENT;
+		key[0] = (x >> 33 & (entries - 1)) + (op == MISS ? entries : 0);
+		__asm__ volatile("" : : "r"(key), "r"(value) : "memory");
+		switch (op) {
+		case LOOKUP:
+		case MISS:
+			at = (u64 *)(uintptr_t)helper_map_lookup_elem(arg(map), arg(key), 0, 0, 0, rc);
+			sum += at ? *at : 0;
+			break;
+		case DELETE_INSERT:
+			sum += helper_map_delete_elem(arg(map), arg(key), 0, 0, 0, rc);
+			FALLTHROUGH;
+		case UPDATE:
+			sum += helper_map_update_elem(arg(map), arg(key), arg(value), 0, 0, rc);
+			break;
+		default:
+			break;
+		}
+	}
+	state = x;
+	sink += sum;
+}
+
+static NOINLINE void run_batch(struct map *map, enum operation op, u64 entries, struct run_ctx *rc)
+{
+	switch (op) {
+	case LOOKUP:
+		batch(map, LOOKUP, entries, rc);
+		break;
+	case MISS:
+		batch(map, MISS, entries, rc);
+		break;
+	case UPDATE:
+		batch(map, UPDATE, entries, rc);
+		break;
+	case DELETE_INSERT:
+		batch(map, DELETE_INSERT, entries, rc);
+		break;
+	default:
+		batch(map, NOTHING, entries, rc);
+	}
+}
+
+/* Best of rounds, each long enough for the clock. */
+static double skep_ns(struct map *map, enum operation op, u64 entries)
+{
+	struct run_ctx rc = { 0 };
+	double best = 1e9;
+	u32 batches = entries > 100000 ? 32 : 8;
+
+	for (int round = 0; round < 9; round++) {
+		u64 start = now_ns();
+
+		for (u32 i = 0; i < batches; i++)
+			run_batch(map, op, entries, &rc);
+		best = MIN(best, (double)(now_ns() - start) / batches / BATCH);
+	}
+	return best;
+}
+
+/* ---- Linux ---- */
+
+static const char *const linux_bodies[] = {
+	[NOTHING] = "",
+	[LOOKUP] = "r1 = 0x1000000000 ll\n r2 = r10\n r2 += -8\n call 1\n"
+		   "if r0 == 0 goto none\n r0 = *(u64 *)(r0 +0)\n none:\n",
+	[UPDATE] = "r1 = 0x1000000000 ll\n r2 = r10\n r2 += -8\n r3 = r10\n r3 += -16\n r4 = 0\n"
+		   "call 2\n",
+	[DELETE_INSERT] = "r1 = 0x1000000000 ll\n r2 = r10\n r2 += -8\n call 3\n"
+			  "r1 = 0x1000000000 ll\n r2 = r10\n r2 += -8\n r3 = r10\n r3 += -16\n"
+			  "r4 = 0\n call 2\n",
+};
+
+/* The second map, of one value, keeps the state of the key sequence between runs. */
+static int linux_loop(int map, int state_map, enum operation op, u64 entries)
+{
+	const char *body = op == MISS ? linux_bodies[LOOKUP] : linux_bodies[op];
+	int maps[] = { map, state_map };
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+		 "*(u32 *)(r10 -4) = 0\n r1 = 0x1000000001 ll\n r2 = r10\n r2 += -4\n call 1\n"
+		 "if r0 != 0 goto begin\n exit\n"
+		 "begin:\n r6 = r0\n r7 = *(u64 *)(r6 +0)\n r9 = 0\n"
+		 "loop:\n r1 = %llu ll\n r7 *= r1\n r1 = %llu ll\n r7 += r1\n"
+		 "r1 = r7\n r1 >>= 33\n r1 &= %llu\n r1 += %llu\n *(u64 *)(r10 -8) = r1\n"
+		 "*(u64 *)(r10 -16) = r9\n %s"
+		 "r9 += 1\n if r9 < %d goto loop\n"
+		 "*(u64 *)(r6 +0) = r7\n r0 = 0\n exit\n",
+		 MULTIPLIER, INCREMENT, (unsigned long long)entries - 1,
+		 (unsigned long long)(op == MISS ? entries : 0), body, BATCH);
+	return linux_prog_load(text, maps, 2);
+}
+
+static double linux_ns(int map, enum operation op, u64 entries)
+{
+	int state_map = linux_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	int prog = state_map < 0 ? -1 : linux_loop(map, state_map, op, entries);
+	u32 batches = entries > 100000 ? 32 : 8, result, duration = 0;
+	double best = 1e9;
+
+	for (int round = 0; prog >= 0 && round < 9; round++)
+		if (linux_prog_run(prog, batches, &result, &duration) == 0)
+			best = MIN(best, (double)duration / BATCH);
+	if (prog >= 0)
+		close(prog);
+	if (state_map >= 0)
+		close(state_map);
+	return best < 1e8 ? best : NAN;
+}
+
+/* ---- the table ---- */
+
+struct mean {
+	double log_sum;
+	u32 n;
+};
+
+static void mean_add(struct mean *mean, double ratio)
+{
+	if (isfinite(ratio) && ratio > 0) {
+		mean->log_sum += log(ratio);
+		mean->n++;
+	}
+}
+
+static double mean_of(const struct mean *mean)
+{
+	return mean->n ? exp(mean->log_sum / mean->n) : NAN;
+}
+
+struct kind {
+	u32 type, key_size;
+	bool hashed;
+};
+
+static const struct kind kinds[] = {
+	{ BPF_MAP_TYPE_ARRAY, 4, false },
+	{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, false },
+	{ BPF_MAP_TYPE_HASH, 8, true },
+	{ BPF_MAP_TYPE_PERCPU_HASH, 8, true },
+};
+
+static void fill(struct map *map, int linux_fd, u32 entries)
+{
+	u64 value[64] = { 0 };
+
+	for (u64 key = 0; key < entries; key++) {
+		map->ops->sys_update(map, &key, value, 0);
+		if (linux_fd >= 0)
+			linux_elem(BPF_MAP_UPDATE_ELEM, linux_fd, &key, value, 0);
+	}
+}
+
+static void bench_one(const struct kind *kind, u32 entries, struct mean *lookup, struct mean *update)
+{
+	struct map *map = map_make(kind->type, kind->key_size, 8, entries, 0,
+				   linux_possible_cpus());
+	int fd = linux_map(kind->type, kind->key_size, 8, entries, 0);
+	double ours_empty, theirs_empty;
+
+	fill(map, fd, entries);
+	ours_empty = skep_ns(map, NOTHING, entries);
+	theirs_empty = fd < 0 ? NAN : linux_ns(fd, NOTHING, entries);
+	for (enum operation op = LOOKUP; op < OPERATIONS; op++) {
+		double ours, theirs;
+
+		if (!kind->hashed && op == DELETE_INSERT)
+			continue;
+		ours = skep_ns(map, op, entries) - ours_empty;
+		theirs = fd < 0 ? NAN : linux_ns(fd, op, entries) - theirs_empty;
+		printf("%-13s %8u  %-8s %8.1f %8.1f %8.2f\n", map->ops->name, entries, names[op], ours,
+		       theirs, theirs / ours);
+		fflush(stdout);
+		if (kind->hashed)
+			mean_add(op <= MISS ? lookup : update, theirs / ours);
+	}
+	if (fd >= 0)
+		close(fd);
+	map_free(map);
+}
+
+static double skep_ring(struct map *map)
+{
+	u64 *positions = map->visible.addr;
+	struct run_ctx rc = { 0 };
+	double best = 1e9;
+
+	for (int round = 0; round < 50; round++) {
+		u64 start = now_ns();
+
+		for (u32 i = 0; i < BATCH; i++) {
+			u64 *record = (u64 *)(uintptr_t)helper_ringbuf_reserve(arg(map), 64, 0, 0, 0, &rc);
+
+			record[0] = i;
+			helper_ringbuf_submit(arg(record), BPF_RB_NO_WAKEUP, 0, 0, 0, &rc);
+		}
+		best = MIN(best, (double)(now_ns() - start) / BATCH);
+		positions[0] = positions[512]; /* all consumed */
+	}
+	return best;
+}
+
+static double linux_ring(int fd, u32 size)
+{
+	static const char text[] =
+		"r9 = 0\n loop:\n r1 = 0x1000000000 ll\n r2 = 64\n r3 = 0\n call 131\n"
+		"if r0 == 0 goto out\n *(u64 *)(r0 +0) = r9\n r1 = r0\n r2 = 1\n call 132\n"
+		"r9 += 1\n if r9 < 4096 goto loop\n out:\n r0 = 0\n exit\n";
+	u64 *consumer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	u64 *producer = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 4096);
+	int prog = linux_prog_load(text, &fd, 1);
+	u32 result, duration = 0;
+	double best = 1e9;
+
+	for (int round = 0; prog >= 0 && round < 50; round++) {
+		if (linux_prog_run(prog, 1, &result, &duration) == 0)
+			best = MIN(best, (double)duration / BATCH);
+		store_release(consumer, load_acquire(producer));
+	}
+	if (prog >= 0)
+		close(prog);
+	munmap(consumer, 4096);
+	munmap(producer, 4096);
+	return best < 1e8 ? best : NAN;
+}
+
+static double bench_ring(void)
+{
+	const u32 size = 1 << 20;
+	struct map *map = map_make(BPF_MAP_TYPE_RINGBUF, 0, 0, size, 0, 2);
+	int fd = linux_map(BPF_MAP_TYPE_RINGBUF, 0, 0, size, 0);
+	double ours, theirs;
+
+	ours = skep_ring(map);
+	theirs = fd < 0 ? NAN : linux_ring(fd, size);
+	printf("%-13s %8u  %-8s %8.1f %8.1f %8.2f\n", "ringbuf", size, "record", ours, theirs,
+	       theirs / ours);
+	if (fd >= 0)
+		close(fd);
+	map_free(map);
+	return ours;
+}
+
+int main(void)
+{
+	static const u32 sizes[] = { 1 << 10, 1 << 16, 1 << 20 };
+	struct mean lookup = { 0 }, update = { 0 };
+	const char *why = linux_refuses();
+
+	if (why)
+		printf("Linux's maps cannot be measured here: %s\n", why);
+	printf("%-13s %8s  %-8s %8s %8s %8s\n", "map", "entries", "ns", "skep", "linux", "ratio");
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
+			bench_one(&kinds[i], sizes[j], &lookup, &update);
+	printf("geomean linux/skep lookup %.2f update %.2f ringbuf %.1f ns\n", mean_of(&lookup),
+	       mean_of(&update), bench_ring());
+	return sink == 1;
+}
