@@ -19,6 +19,7 @@
 #include "unit/linux_prog.h"
 
 #define BATCH 4096
+#define ROUNDS 150
 #define MULTIPLIER 6364136223846793005ull
 #define INCREMENT 1442695040888963407ull
 
@@ -120,19 +121,17 @@ static NOINLINE void run_batch(struct map *map, enum operation op, u64 entries, 
 	}
 }
 
-/* Best of rounds, each long enough for the clock. */
+/* Batches are short, so that on a busy machine some of them run undisturbed. */
 static double skep_ns(struct map *map, enum operation op, u64 entries)
 {
 	struct run_ctx rc = { 0 };
 	double best = 1e9;
-	u32 batches = entries > 100000 ? 32 : 8;
 
-	for (int round = 0; round < 9; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		u64 start = now_ns();
 
-		for (u32 i = 0; i < batches; i++)
-			run_batch(map, op, entries, &rc);
-		best = MIN(best, (double)(now_ns() - start) / batches / BATCH);
+		run_batch(map, op, entries, &rc);
+		best = MIN(best, (double)(now_ns() - start) / BATCH);
 	}
 	return best;
 }
@@ -175,11 +174,11 @@ static double linux_ns(int map, enum operation op, u64 entries)
 {
 	int state_map = linux_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
 	int prog = state_map < 0 ? -1 : linux_loop(map, state_map, op, entries);
-	u32 batches = entries > 100000 ? 32 : 8, result, duration = 0;
+	u32 result, duration = 0;
 	double best = 1e9;
 
-	for (int round = 0; prog >= 0 && round < 9; round++)
-		if (linux_prog_run(prog, batches, &result, &duration) == 0)
+	for (int round = 0; prog >= 0 && round < ROUNDS; round++)
+		if (linux_prog_run(prog, 1, &result, &duration) == 0)
 			best = MIN(best, (double)duration / BATCH);
 	if (prog >= 0)
 		close(prog);
@@ -265,7 +264,7 @@ static double skep_ring(struct map *map)
 	struct run_ctx rc = { 0 };
 	double best = 1e9;
 
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		u64 start = now_ns();
 
 		for (u32 i = 0; i < BATCH; i++) {
@@ -292,7 +291,7 @@ static double linux_ring(int fd, u32 size)
 	u32 result, duration = 0;
 	double best = 1e9;
 
-	for (int round = 0; prog >= 0 && round < 50; round++) {
+	for (int round = 0; prog >= 0 && round < ROUNDS; round++) {
 		if (linux_prog_run(prog, 1, &result, &duration) == 0)
 			best = MIN(best, (double)duration / BATCH);
 		store_release(consumer, load_acquire(producer));
@@ -321,7 +320,8 @@ static double bench_ring(void)
 	return ours;
 }
 
-int main(void)
+/* With an argument: only map types whose name contains it. */
+int main(int argc, char **argv)
 {
 	static const u32 sizes[] = { 1 << 10, 1 << 16, 1 << 20 };
 	struct mean lookup = { 0 }, update = { 0 };
@@ -331,8 +331,9 @@ int main(void)
 		printf("Linux's maps cannot be measured here: %s\n", why);
 	printf("%-13s %8s  %-8s %8s %8s %8s\n", "map", "entries", "ns", "skep", "linux", "ratio");
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
-			bench_one(&kinds[i], sizes[j], &lookup, &update);
+		if (argc < 2 || strstr(map_ops_of(kinds[i].type)->name, argv[1]))
+			for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
+				bench_one(&kinds[i], sizes[j], &lookup, &update);
 	printf("geomean linux/skep lookup %.2f update %.2f ringbuf %.1f ns\n", mean_of(&lookup),
 	       mean_of(&update), bench_ring());
 	return sink == 1;

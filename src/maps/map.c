@@ -2,6 +2,9 @@
 /* What all map types share: the table of types, making, attaching, freezing, freeing. */
 #include "maps/types.h"
 
+/* From here on large pages are worth asking for. */
+#define LARGE_STORE (4u << 20)
+
 /* A private store up to this size comes from os_alloc: a process may have 100,000 small maps
  * but only 65,530 mappings. */
 #define SMALL_STORE (64u << 10)
@@ -138,6 +141,8 @@ int map_new(const struct map_create_params *params, struct epoch *epoch, struct 
 		else
 			err = private_memory(map, &map->store, &map->small_store, sizes.store);
 	}
+	if (!err && map->store.size >= LARGE_STORE && !(map->facts.flags & BPF_F_NO_PREALLOC))
+		os_prefer_large_pages(map->store.addr, map->store.size);
 	if (!err)
 		err = map->ops->bind(map, true);
 	if (err) {

@@ -49,6 +49,11 @@ void os_unreserve(void *addr, size_t size)
 		munmap(addr, size);
 }
 
+void os_prefer_large_pages(void *addr, size_t size)
+{
+	madvise(addr, size, MADV_HUGEPAGE);
+}
+
 int os_shm_attach(struct os_shm *shm, int fd, size_t size)
 {
 	struct stat st;

@@ -18,6 +18,8 @@ void os_free(void *ptr);
 /* Reserves size bytes of zero pages that cost nothing until touched; NULL when refused. */
 void *os_reserve(size_t size);
 void os_unreserve(void *addr, size_t size);
+/* A hint that reserved or shareable memory will be used densely and at random. */
+void os_prefer_large_pages(void *addr, size_t size);
 
 /* Shareable memory: a memfd mapped read-write here, sealed against shrinking. */
 struct os_shm {

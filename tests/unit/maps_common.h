@@ -92,7 +92,15 @@ static inline int linux_elem(int cmd, int fd, const void *key, void *value, u64 
 	attr.key = (u64)(uintptr_t)key;
 	attr.value = (u64)(uintptr_t)value;
 	attr.flags = flags;
-	return linux_bpf(cmd, &attr);
+	/* Linux's element allocator for NO_PREALLOC refills itself behind our back, and when
+	 * memory is short that takes a moment. */
+	for (int tries = 0;; tries++) {
+		int err = linux_bpf(cmd, &attr);
+
+		if (err != -ENOMEM || tries == 1000)
+			return err;
+		usleep(1000);
+	}
 }
 
 static inline u32 linux_possible_cpus(void)
