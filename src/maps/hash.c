@@ -146,7 +146,7 @@ static int hash_bind(struct map *map, bool fresh)
 			.count = at.elems_count,
 			.elem_size = at.elem_size,
 			.ordinary = map->facts.max_entries,
-			.lanes = map->cpus,
+			.slots = map->cpus,
 			.ctl = (void *)(store + at.pool),
 			.lane = (void *)(store + at.pool + sizeof(struct pool_ctl)),
 		},
@@ -182,7 +182,7 @@ static u8 *percpu_value(const struct hash_map *hash, u64 *elem, u32 cpu)
 struct hash_input {
 	const void *value;
 	bool all_cpus; /* per-CPU hash: value holds all copies */
-	u32 cpu;       /* per-CPU hash: else the one that gets it; also the pool's lane */
+	u32 cpu;       /* per-CPU hash: else the one that gets it; also the lane of the pool */
 };
 
 static void write_percpu(struct hash_map *hash, u64 *elem, const struct hash_input *in)
@@ -377,10 +377,10 @@ static s64 hash_for_each(struct map *map, u64 func, u64 arg, u64 flags, struct r
 
 /* ---- bpf(2)'s side ---- */
 
-/* Any lane will do; the current CPU's is likely to be nobody else's this moment. */
+/* bpf(2) has no CPU slot: it uses the pool's shared lane, number `slots`. */
 static u32 sys_lane(const struct map *map)
 {
-	return os_cpu_id() % map->cpus;
+	return map->cpus;
 }
 
 static int hash_sys_lookup(struct map *map, const void *key, void *value, u64 flags)

@@ -16,13 +16,16 @@
  *
  * max_entries must be exact: an insertion fails with -E2BIG if and only if that many elements
  * exist. So the elements themselves are the count: insertions take from max_entries ordinary
- * ones. A replacement needs one for the moment in which old and new both exist; it takes a
- * spare one and leaves the old one in its place. Spares rotate, so that the memory of a
- * replaced value is not written to again at once.
+ * ones. (One that is on its way out of a list or back to the pool this moment still counts.) A replacement needs one for the moment in which old and new both exist; it takes a
+ * spare one and leaves the old one in its place.
  *
- * There is one lane of free elements per CPU slot, each on its own cache line. Lanes are hints
- * for speed: any thread may use any lane. An element that a process had taken when it was
- * killed is in no list; nothing else is lost.
+ * Each CPU slot has a lane of its own, on its own cache lines: a stack of free elements, which
+ * other lanes may take from, and a ring of spares, which only the slot's owner touches, so
+ * without atomic operations. Through the ring, the memory of a replaced value is not
+ * written to again at once. One more lane is everybody's who has no slot, which is bpf(2):
+ * its spares are a stack, and what does not fit a ring goes there too.
+ *
+ * An element that a process had taken when it was killed is in no list; nothing else is lost.
  *
  * What is read from the store is not trusted: indices are checked before use.
  */
@@ -42,16 +45,20 @@ static inline u64 link_next(u64 link, u32 index, u64 dead)
 	return (link & ~(LINK_TAG_ONE - 1)) + LINK_TAG_ONE + dead + index;
 }
 
-#define POOL_SPARES 4 /* a lane */
+#define POOL_LOOKS 1000 /* at all lanes, before giving up on them to stand still */
+
+#define POOL_RING 4	   /* spares of a CPU slot */
+#define POOL_SHARED_SPARES 8 /* and of all others together */
 
 struct pool_lane {
 	alignas(64) u64 free; /* link word: head of a stack */
-	u32 cursor;	      /* where to look for a spare first */
-	u32 spare[POOL_SPARES];
+	u32 taken, given;     /* of the ring, ever */
+	u32 ring[POOL_RING];
 };
 
 struct pool_ctl {
 	alignas(64) u32 used; /* elements 1..used have been taken at least once; may overshoot */
+	alignas(64) u64 spares; /* link word: head of the shared stack */
 };
 
 /* This process's view. */
@@ -60,7 +67,7 @@ struct pool {
 	u32 count; /* ordinary ones and spares */
 	u32 elem_size;
 	u32 ordinary;
-	u32 lanes;
+	u32 slots;	       /* CPU slots; lane number `slots` is the shared one */
 	struct pool_lane *lane;
 	struct pool_ctl *ctl;
 };
@@ -71,18 +78,18 @@ struct pool_elem {
 	bool spare; /* to be given back as one */
 };
 
-/* Bytes in the store for lanes and ctl, a multiple of 64. */
-static inline u64 pool_control_bytes(u32 lanes)
+/* Bytes in the store for ctl and lanes, a multiple of 64. */
+static inline u64 pool_control_bytes(u32 slots)
 {
-	return sizeof(struct pool_ctl) + (u64)lanes * sizeof(struct pool_lane);
+	return sizeof(struct pool_ctl) + (slots + 1ull) * sizeof(struct pool_lane);
 }
 
-static inline u32 pool_spares(u32 lanes)
+static inline u32 pool_spares(u32 slots)
 {
-	return lanes * POOL_SPARES;
+	return slots * POOL_RING + POOL_SHARED_SPARES;
 }
 
-/* In a fresh store, where all is zero: hands the spares out to the lanes. */
+/* In a fresh store, where all is zero: hands the spares out. */
 void pool_format(struct pool *pool);
 
 /* The link word of an element, the element behind it; NULL for what is no element. */
@@ -92,6 +99,8 @@ static ALWAYS_INLINE u64 *pool_at(const struct pool *pool, u32 index)
 		return NULL;
 	return (u64 *)(void *)(pool->base + (u64)(index - 1) * pool->elem_size);
 }
+
+/* `lane` is the caller's CPU slot, which nobody else uses meanwhile, or pool->slots. */
 
 /* An ordinary element; 0: max_entries are in use. */
 u32 pool_take(struct pool *pool, u32 lane);

@@ -20,8 +20,8 @@
  *
  * where the last of several producers to write its header publishes for all. The consumer
  * stops at the first BUSY record anyway, so waiting for an unwritten header costs it nothing.
- * Both the header store and the loads of publish are sequentially consistent: of two
- * producers at least one sees both headers written.
+ * Each producer does an atomic read-modify-write of the producer position between writing its
+ * own header and looking at others': of two, the later one sees both headers.
  *
  * That a header was written, and not left there by the round before, is told by its second
  * word, where Linux keeps a page offset that consumers do not look at: the number of the
@@ -155,15 +155,14 @@ static bool header_written(const struct ringbuf_map *ring, union header header, 
 __attribute__((no_sanitize_thread)) static u64 peek_header(const struct ringbuf_map *ring,
 							   u64 position)
 {
-	return load_seq_cst(header_at(ring, position));
+	return load_acquire(header_at(ring, position));
 }
 
-static void publish(struct ringbuf_map *ring)
+/* From `position` on, which a read-modify-write of the producer position has told. */
+static void publish(struct ringbuf_map *ring, u64 position)
 {
-	u64 position = load_seq_cst(ring->producer);
-
 	for (;;) {
-		u64 left = load_seq_cst(&ring->ctl->reserved) - position;
+		u64 left = load_acquire(&ring->ctl->reserved) - position;
 		union header header;
 		u64 bytes;
 
@@ -173,7 +172,7 @@ static void publish(struct ringbuf_map *ring)
 		bytes = record_bytes(header.len);
 		if (!header_written(ring, header, position) || bytes > left)
 			return;
-		if (cas_seq_cst(ring->producer, &position, position + bytes))
+		if (cas_acq_rel(ring->producer, &position, position + bytes))
 			position += bytes;
 	}
 }
@@ -183,7 +182,7 @@ static void *reserve(struct ringbuf_map *ring, u64 size, u32 slot)
 	struct ringbuf_claim *claim = &ring->ctl->claim[slot];
 	u64 bytes = align_up(size + RINGBUF_HEADER, 8);
 	union header header;
-	u64 start;
+	u64 start, position;
 
 	if (size > RINGBUF_RECORD_MAX || bytes > ring->mask + 1)
 		return NULL;
@@ -193,11 +192,17 @@ static void *reserve(struct ringbuf_map *ring, u64 size, u32 slot)
 			return NULL;
 		store_relaxed(&claim->start, start);
 		store_relaxed(&claim->bytes, bytes);
-	} while (!cas_seq_cst(&ring->ctl->reserved, &start, start + bytes));
+	} while (!cas_acq_rel(&ring->ctl->reserved, &start, start + bytes));
 	header.len = (u32)size | BPF_RINGBUF_BUSY_BIT;
 	header.tag = tag_of(ring, start, slot);
-	exchange_seq_cst(header_at(ring, start), header.word);
-	publish(ring);
+	store_release(header_at(ring, start), header.word);
+	/* Usually nobody else is at it, and this record is the next one to publish. */
+	position = start;
+	if (cas_acq_rel(ring->producer, &position, start + bytes))
+		position = start + bytes;
+	else
+		position = fetch_add_acq_rel(ring->producer, 0);
+	publish(ring, position);
 	return (u8 *)header_at(ring, start) + RINGBUF_HEADER;
 }
 
@@ -209,12 +214,20 @@ static void commit(struct ringbuf_map *ring, void *record, u64 flags, u32 discar
 	u32 *len = (u32 *)(void *)header;
 	u64 offset = (u64)(header - ring->data);
 
-	exchange_seq_cst(len, (load_relaxed(len) & RINGBUF_LEN_MASK) | discard);
-	if (flags & BPF_RB_FORCE_WAKEUP ||
-	    (!(flags & BPF_RB_NO_WAKEUP) &&
-	     (load_seq_cst(ring->consumer) & ring->mask) == offset))
-		if (rc->world && rc->world->notify)
-			rc->world->notify(rc, ring->map.handle);
+	u32 final = (load_relaxed(len) & RINGBUF_LEN_MASK) | discard;
+
+	if (flags & (BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP)) {
+		store_release(len, final);
+		if (!(flags & BPF_RB_FORCE_WAKEUP))
+			return;
+	} else {
+		/* first the record, then the look at the consumer: it does the reverse */
+		exchange_seq_cst(len, final);
+		if ((load_seq_cst(ring->consumer) & ring->mask) != offset)
+			return;
+	}
+	if (rc->world && rc->world->notify)
+		rc->world->notify(rc, ring->map.handle);
 }
 
 /* ---- what helpers call ---- */
@@ -310,8 +323,8 @@ u64 ringbuf_query(const struct map *map, u64 what)
 static bool claim_won(const struct ringbuf_map *ring, const struct ringbuf_claim *claim)
 {
 	u64 end = claim->start + claim->bytes;
-	union header next = { .word = load_seq_cst(header_at(ring, end)) };
-	u64 reserved = load_seq_cst(&ring->ctl->reserved);
+	union header next = { .word = load_acquire(header_at(ring, end)) };
+	u64 reserved = load_acquire(&ring->ctl->reserved);
 
 	return end == reserved || (reserved - end <= ring->mask && header_written(ring, next, end));
 }
@@ -336,14 +349,14 @@ static void complete_claim(struct ringbuf_map *ring, u32 slot)
 	union header old, header;
 
 	if (bytes < RINGBUF_HEADER || bytes > ring->mask + 1 ||
-	    start != load_seq_cst(ring->producer) || !claim_won(ring, claim))
+	    start != load_acquire(ring->producer) || !claim_won(ring, claim))
 		return;
-	old.word = load_seq_cst(header_at(ring, start));
+	old.word = load_acquire(header_at(ring, start));
 	if (!header_written(ring, old, start) && !claim_has_twin(ring, slot)) {
 		header.len = (u32)(bytes - RINGBUF_HEADER) | BPF_RINGBUF_BUSY_BIT;
 		header.tag = tag_of(ring, start, slot);
-		cas_seq_cst(header_at(ring, start), &old.word, header.word);
-		publish(ring);
+		cas_acq_rel(header_at(ring, start), &old.word, header.word);
+		publish(ring, fetch_add_acq_rel(ring->producer, 0));
 	}
 	store_relaxed(&claim->bytes, 0);
 }
