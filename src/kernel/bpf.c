@@ -49,21 +49,30 @@ int skep_bpf(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size
 	return result;
 }
 
+/* Linux takes letters of Latin-1 too. */
+static bool is_name_char(u8 c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || (c >= 0xc0 && c != 0xd7 && c != 0xf7);
+}
+
 int object_name_copy(char dst[BPF_OBJ_NAME_LEN], const char src[BPF_OBJ_NAME_LEN])
 {
 	u32 n = 0;
 
 	memset(dst, 0, BPF_OBJ_NAME_LEN);
 	for (; n < BPF_OBJ_NAME_LEN && src[n]; n++) {
-		char c = src[n];
-		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			    (c >= '0' && c <= '9') || c == '_' || c == '.';
-
-		if (!fine)
+		if (!is_name_char((u8)src[n]))
 			return -EINVAL;
-		dst[n] = c;
+		dst[n] = src[n];
 	}
 	return n < BPF_OBJ_NAME_LEN ? 0 : -EINVAL;
+}
+
+/* There are no tokens: an fd that is one does not exist. */
+int token_error(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EINVAL;
 }
 
 int open_flags_of(u32 bpf_flags)

@@ -68,7 +68,7 @@ int cmd_btf_load(struct skep *skep, struct call *call)
 	if (a->btf_flags & ~F_TOKEN_FD)
 		return -EINVAL;
 	if (a->btf_flags & F_TOKEN_FD)
-		return -EBADF; /* there are no tokens, so no fd is one */
+		return token_error(a->token_fd);
 	if (a->btf_size > BTF_LARGEST)
 		return -E2BIG;
 	err = user_log_open(&log, a->log_level, a->log_buf, a->log_size);

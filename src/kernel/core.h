@@ -122,8 +122,13 @@ void skep_reclaim(struct skep *skep);
 
 /* ---- shared by commands ---- */
 
-/* Copies a client's object name: 0, or -EINVAL for anything but [A-Za-z0-9_.] and a final 0. */
+/* Copies a client's object name: 0, or -EINVAL for anything but letters, digits, _ and . with a
+ * final 0. */
 int object_name_copy(char dst[BPF_OBJ_NAME_LEN], const char src[BPF_OBJ_NAME_LEN]);
+/* What a command answers to BPF_F_TOKEN_FD with that fd. */
+int token_error(int fd);
+/* Is there a network device of that number? */
+bool device_exists(u32 ifindex);
 /* O_RDWR, O_RDONLY or O_WRONLY for BPF_F_RDONLY and BPF_F_WRONLY; -EINVAL for both. */
 int open_flags_of(u32 bpf_flags);
 

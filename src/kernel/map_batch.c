@@ -132,11 +132,12 @@ static int batch_lookup(struct batch *b)
 		first = false;
 		b->done++;
 	}
-	if (!is_fault(err) && b->done)
-		if (user_write(b->attr->out_batch, after.data, b->key_size))
-			err = -EFAULT;
+	if (!is_fault(err))
+		err = finish(b, err);
+	if (!is_fault(err) && b->done && user_write(b->attr->out_batch, after.data, b->key_size))
+		err = -EFAULT;
 	scratch_release(&after);
-	return is_fault(err) ? err : finish(b, err);
+	return err;
 }
 
 /* ---- lookup by position, with or without delete ---- */
@@ -184,8 +185,6 @@ static int batch_walk(struct batch *b, bool erase)
 	u32 position = 0;
 	int err;
 
-	if (b->attr->flags)
-		return -EINVAL;
 	if (b->attr->in_batch && user_read(&position, b->attr->in_batch, sizeof(position)))
 		return -EFAULT;
 	err = walk(b, &position, erase);
@@ -239,6 +238,8 @@ static int batch_run(struct skep *skep, struct map_object *mo, struct call *call
 	if (!fn)
 		return -ENOTSUPP;
 	if ((a->elem_flags & ~(u64)BPF_F_LOCK) || !map_flags_fit(mo->map, a->elem_flags))
+		return -EINVAL;
+	if (a->flags && (fn == batch_walk_lookup || fn == batch_walk_delete))
 		return -EINVAL;
 	if (!a->count)
 		return 0;

@@ -171,6 +171,15 @@ static int check_create(const struct attr_map_create *a)
 	return 0;
 }
 
+/* Maps that live in a network device: there is none that offers it. */
+static int offload_error(const struct attr_map_create *a)
+{
+	return (a->map_type == BPF_MAP_TYPE_ARRAY || a->map_type == BPF_MAP_TYPE_HASH) &&
+		       device_exists(a->map_ifindex)
+		   ? -EOPNOTSUPP
+		   : -EINVAL;
+}
+
 /* Only a program with that hash may use the map (prog_load.c). */
 static int take_exclusive(const struct attr_map_create *a, u8 hash[SHA256_SIZE])
 {
@@ -251,10 +260,12 @@ int cmd_map_create(struct skep *skep, struct call *call)
 		return -EINVAL;
 	facts_from_attr(&params.facts, a);
 	err = ops->check(&params.facts);
-	if (!err && (a->map_ifindex || (a->map_flags & F_VTYPE_BTF_OBJ_FD)))
+	if (!err && (a->map_flags & F_VTYPE_BTF_OBJ_FD))
 		err = -EINVAL;
 	if (!err && wants_token)
-		err = -EBADF; /* there are no tokens, so no fd is one */
+		err = token_error(a->map_token_fd);
+	if (!err && a->map_ifindex)
+		err = offload_error(a);
 	if (!err)
 		err = object_name_copy(params.facts.name, a->map_name);
 	if (!err)
@@ -301,7 +312,9 @@ static int map_object_freeze(struct map_object *mo)
 {
 	int err;
 
-	if (load_seq_cst(&mo->writers) || mo->map->facts.frozen)
+	if (mo->map->facts.frozen)
+		return -EPERM;
+	if (load_seq_cst(&mo->writers))
 		return -EBUSY;
 	if (mo->map->visible.fd >= 0 && mapped_writable(mo))
 		return -EBUSY;
@@ -322,6 +335,8 @@ int cmd_map_freeze(struct skep *skep, struct call *call)
 		return err;
 	if (mo->map->facts.timer_off >= 0) {
 		err = -ENOTSUPP;
+	} else if (!object_fd_allows(&mo->base, (int)call->attr.freeze.map_fd, true)) {
+		err = -EPERM;
 	} else {
 		pthread_mutex_lock(&mo->update_lock);
 		err = map_object_freeze(mo);

@@ -36,26 +36,34 @@ static struct pin **pin_find(struct skep *skep, const char *path)
 	return at;
 }
 
+/* What Linux says to a file that is no pin, or to pinning where there is no bpffs. */
+static int outside(char *path, bool for_get)
+{
+	char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (!for_get && slash)
+		slash[slash == path] = 0;
+	if ((for_get || slash) && stat(path, &st))
+		return -errno;
+	return for_get ? -EACCES : -EPERM;
+}
+
 /*
  * "/sys/fs/bpf//a/./b" becomes "/sys/fs/bpf/a/b"; a path outside answers what Linux would.
  * Dots in names are reserved, as in bpffs.
  */
-static int pin_path(char out[PATH_MAX], u64 user)
+static int pin_path(char out[PATH_MAX], u64 user, bool for_get)
 {
-	char path[PATH_MAX], *name, *rest = path, *slash;
-	struct stat st;
+	char path[PATH_MAX], *name, *rest = path;
 	size_t len = 0;
 
 	if (user_read_string(path, user, sizeof(path)))
 		return -EFAULT;
 	if (!path[0])
 		return -ENOENT;
-	if (!str_starts(path, PIN_ROOT "/")) {
-		slash = strrchr(path, '/');
-		if (slash)
-			slash[slash == path] = 0;
-		return slash && stat(path, &st) ? -errno : -EPERM;
-	}
+	if (!str_starts(path, PIN_ROOT "/"))
+		return outside(path, for_get);
 	rest += sizeof(PIN_ROOT);
 	out[0] = 0;
 	while ((name = strsep(&rest, "/"))) {
@@ -111,9 +119,9 @@ int cmd_obj_pin(struct skep *skep, struct call *call)
 		return -EINVAL;
 	object = object_from_fd(skep, (int)a->bpf_fd, &err);
 	if (!object)
-		return err;
+		return -EINVAL;
 	err = object->kind == OBJECT_MAP || object->kind == OBJECT_PROG || object->kind == OBJECT_LINK
-		  ? pin_path(path, a->pathname)
+		  ? pin_path(path, a->pathname, false)
 		  : -EINVAL;
 	if (!err)
 		err = pin_add(skep, path, object);
@@ -134,7 +142,7 @@ int cmd_obj_get(struct skep *skep, struct call *call)
 	if (a->bpf_fd || (a->file_flags & ~(BPF_F_RDONLY | BPF_F_WRONLY | F_PATH_FD)) ||
 	    check_path_fd(a) || open_flags < 0)
 		return -EINVAL;
-	err = pin_path(path, a->pathname);
+	err = pin_path(path, a->pathname, true);
 	if (err)
 		return err == -EPERM || err == -EEXIST ? -EACCES : err;
 	pthread_mutex_lock(&skep->lock);

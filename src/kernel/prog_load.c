@@ -158,6 +158,15 @@ static int take_insns(struct load *load)
 	return 0;
 }
 
+/* Programs that run in a network device: there is none that offers it. */
+static int offload_error(const struct attr_prog_load *a)
+{
+	return (a->prog_type == BPF_PROG_TYPE_XDP || a->prog_type == BPF_PROG_TYPE_SCHED_CLS) &&
+		       device_exists(a->prog_ifindex)
+		   ? -EOPNOTSUPP
+		   : -EINVAL;
+}
+
 static int check_load(struct load *load)
 {
 	const struct attr_prog_load *a = load->attr;
@@ -166,7 +175,7 @@ static int check_load(struct load *load)
 	if (a->prog_flags & ~LOAD_FLAGS)
 		return -EINVAL;
 	if (a->prog_flags & F_TOKEN_FD)
-		return -EBADF; /* there are no tokens, so no fd is one */
+		return token_error(a->prog_token_fd);
 	if (!a->insn_cnt || a->insn_cnt > MAX_INSNS)
 		return -E2BIG;
 	err = check_attach(load);
@@ -174,9 +183,8 @@ static int check_load(struct load *load)
 		err = take_insns(load);
 	if (!err && a->signature)
 		err = -EOPNOTSUPP;
-	/* No device of ours runs programs. */
 	if (!err && (a->prog_ifindex || (a->prog_flags & F_XDP_DEV_BOUND_ONLY)))
-		err = -EINVAL;
+		err = offload_error(a);
 	return err ? err : check_type(load);
 }
 
@@ -352,7 +360,7 @@ static int check_program(struct load *load, struct user_log *log)
 
 	if (!err)
 		err = take_debug_info(load);
-	if (!err && load->attr->core_relo_cnt)
+	if (!err && load->btf && load->attr->core_relo_cnt)
 		err = -EOPNOTSUPP;
 	return err ? err : run_verifier(load, log);
 }

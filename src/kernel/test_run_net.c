@@ -39,7 +39,7 @@ static bool zero_between(const void *base, size_t from, size_t to)
 	return true;
 }
 
-static bool device_exists(u32 ifindex)
+bool device_exists(u32 ifindex)
 {
 	char name[IF_NAMESIZE];
 

@@ -205,7 +205,7 @@ TEST(a_frozen_map_is_for_programs_only)
 	CHECK_EQ(map_freeze_fd(&w, map), -EBUSY);
 	munmap(shown, 4096);
 	CHECK_EQ(map_freeze_fd(&w, map), 0);
-	CHECK_EQ(map_freeze_fd(&w, map), -EBUSY);
+	CHECK_EQ(map_freeze_fd(&w, map), -EPERM);
 	CHECK_EQ(map_update(&w, map, &key, &value, 0), -EPERM);
 	CHECK_EQ(map_delete(&w, map, &key), -EPERM);
 	CHECK_EQ(map_lookup(&w, map, &key, &value), 0);

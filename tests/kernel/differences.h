@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where Skep's bpf(2) is known to answer otherwise than Linux 6.18, and why. abi.c accepts
+ * exactly these; docs/STATUS.md lists them.
+ *
+ *	X(command, offset, skep, linux, reason)
+ *	offset	of the attr word that was changed; ANY_WORD: whatever was changed, or nothing
+ *	skep, linux	errno, or 0 for success
+ */
+#ifndef SKEP_TESTS_KERNEL_DIFFERENCES_H
+#define SKEP_TESTS_KERNEL_DIFFERENCES_H
+
+#define ANY_WORD 0xffff
+
+/* clang-format off */
+#define KNOWN_DIFFERENCES(X)                                                                        \
+	X(MAP_CREATE, 0, EINVAL, ANY, "map types that Skep does not have are unknown")              \
+	X(PROG_LOAD, 0, EINVAL, ANY, "program types that Skep does not have are unknown")           \
+	X(PROG_STREAM_READ_BY_FD, ANY_WORD, EINVAL, ANY, "no streams: the command is unknown")      \
+	X(TOKEN_CREATE, ANY_WORD, EOPNOTSUPP, ANY, "no tokens")
+/* clang-format on */
+
+#endif
