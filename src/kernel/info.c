@@ -345,7 +345,7 @@ int cmd_info(struct skep *skep, struct call *call)
 
 	object = object_from_fd(skep, (int)call->attr.info.bpf_fd, &err);
 	if (!object)
-		return err;
+		return err == -EBADF ? -EBADFD : err;
 	switch (object->kind) {
 	case OBJECT_PROG:
 		err = prog_info(CONTAINER_OF(object, struct prog_object, base), call);

@@ -218,10 +218,20 @@ static int attach_by_number(struct skep *skep, struct prog_object *prog,
 	return err == -ENOENT ? unsupported : err;
 }
 
+static int device_error(u32 ifindex, int there)
+{
+	return device_exists(ifindex) ? there : -ENODEV;
+}
+
+static bool is_kernel_multi(u32 attach_type)
+{
+	return attach_type == BPF_TRACE_KPROBE_MULTI || attach_type == AT_KPROBE_SESSION;
+}
+
 static bool is_multi(u32 attach_type)
 {
-	return attach_type == BPF_TRACE_KPROBE_MULTI || attach_type == AT_KPROBE_SESSION ||
-	       attach_type == AT_UPROBE_MULTI || attach_type == AT_UPROBE_SESSION;
+	return is_kernel_multi(attach_type) || attach_type == AT_UPROBE_MULTI ||
+	       attach_type == AT_UPROBE_SESSION;
 }
 
 /* How a type of program is attached by LINK_CREATE; the last value is Linux's errno when it is
@@ -236,6 +246,8 @@ static int attach_by_type(struct skep *skep, struct prog_object *prog,
 	case BPF_PROG_TYPE_TRACEPOINT:
 		return a->attach_type == BPF_PERF_EVENT ? attach_to_event(skep, prog, a) : -EINVAL;
 	case BPF_PROG_TYPE_KPROBE:
+		if (is_kernel_multi(a->attach_type))
+			return -EOPNOTSUPP;
 		if (is_multi(expected) || is_multi(a->attach_type))
 			return expected == a->attach_type
 				   ? attach_by_number(skep, prog, a, -EOPNOTSUPP)
@@ -248,7 +260,10 @@ static int attach_by_type(struct skep *skep, struct prog_object *prog,
 		if ((a->attach_type < AT_TCX_INGRESS || a->attach_type > AT_TCX_EGRESS) &&
 		    (a->attach_type < AT_NETKIT_PRIMARY || a->attach_type > AT_NETKIT_PEER))
 			return -EINVAL;
-		return attach_by_number(skep, prog, a, -EINVAL);
+		return attach_by_number(skep, prog, a,
+					a->attach_type > AT_TCX_EGRESS
+					    ? -EINVAL
+					    : device_error(a->target_fd, -EOPNOTSUPP));
 	default:
 		return -EINVAL;
 	}
@@ -381,52 +396,144 @@ int cmd_link_detach(struct skep *skep, struct call *call)
 	return err;
 }
 
-/* ---- PROG_ATTACH, PROG_DETACH, PROG_QUERY: no attach point of theirs is here yet ---- */
+/* ---- PROG_ATTACH, PROG_DETACH, PROG_QUERY ---- */
 
-/* The type of program that the attach type takes, of those that Skep loads. */
-static u32 type_attached_to(u32 attach_type)
+/*
+ * Where programs of an attach type go. Nothing can be attached there by these commands yet;
+ * the kind of place decides how Linux says that the target is not one.
+ */
+enum place {
+	PLACE_NONE,    /* not for these commands */
+	PLACE_OTHER,   /* the program is looked at, the target never */
+	PLACE_CGROUP,  /* target: a cgroup's fd, so never one of ours */
+	PLACE_LSM,     /* the same, but cannot be queried */
+	PLACE_SOCKMAP, /* target: a map of sockets */
+	PLACE_NETNS,   /* target: a network namespace, to be queried */
+	PLACE_DEVICE,  /* target: a network device */
+};
+
+static const u8 places[] = {
+	[0 ... 3] = PLACE_CGROUP,   [4 ... 5] = PLACE_SOCKMAP,	[6] = PLACE_CGROUP,
+	[7] = PLACE_SOCKMAP,	    [8 ... 15] = PLACE_CGROUP,	[16] = PLACE_OTHER,
+	[17] = PLACE_NETNS,	    [18 ... 22] = PLACE_CGROUP, [23 ... 26] = PLACE_OTHER,
+	[27] = PLACE_LSM,	    [28] = PLACE_OTHER,		[29 ... 32] = PLACE_CGROUP,
+	[34] = PLACE_CGROUP,	    [36] = PLACE_NETNS,		[37] = PLACE_OTHER,
+	[38] = PLACE_SOCKMAP,	    [43] = PLACE_CGROUP,	[46 ... 47] = PLACE_DEVICE,
+	[49 ... 53] = PLACE_CGROUP, [54 ... 55] = PLACE_OTHER,
+};
+
+/* BPF_F_REPLACE, BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID, BPF_F_LINK */
+#define MPROG_FLAGS 0x7cu
+
+static enum place place_of(u32 attach_type)
 {
-	switch (attach_type) {
-	case AT_TCX_INGRESS:
-	case AT_TCX_EGRESS:
-		return BPF_PROG_TYPE_SCHED_CLS;
-	default:
-		return BPF_PROG_TYPE_UNSPEC;
-	}
+	return attach_type < ARRAY_SIZE(places) ? places[attach_type] : PLACE_NONE;
 }
 
-/* Cgroups, sockmaps, flow dissectors, lirc: a bad fd is told before anything else. */
-static bool is_attach_type_of_others(u32 attach_type)
+/* The fd should be a map's, and then one of a type that Skep does not have. */
+static int sockmap_error(struct skep *skep, u32 fd)
 {
-	return attach_type < BPF_TRACE_RAW_TP || attach_type == BPF_SK_SKB_VERDICT ||
-	       (attach_type >= BPF_CGROUP_INET4_GETPEERNAME &&
-		attach_type <= BPF_CGROUP_INET6_GETSOCKNAME) ||
-	       attach_type == BPF_CGROUP_INET_SOCK_RELEASE || attach_type == BPF_LSM_CGROUP ||
-	       (attach_type >= 49 && attach_type <= 53);
+	struct map_object *mo;
+	int err;
+
+	mo = map_from_fd(skep, (int)fd, &err);
+	if (!mo)
+		return err;
+	object_put(&mo->base);
+	return -EOPNOTSUPP;
 }
 
 int cmd_prog_attach(struct skep *skep, struct call *call)
 {
 	const struct attr_prog_attach *a = &call->attr.attach;
+	enum place place = place_of(a->attach_type);
 	struct prog_object *prog;
 	int err;
 
-	if (type_attached_to(a->attach_type) == BPF_PROG_TYPE_UNSPEC &&
-	    !is_attach_type_of_others(a->attach_type))
+	if (place == PLACE_NONE || (place == PLACE_DEVICE && (a->attach_flags & ~MPROG_FLAGS)))
 		return -EINVAL;
 	prog = prog_from_fd(skep, (int)a->attach_bpf_fd, &err);
 	if (!prog)
 		return err;
+	err = place == PLACE_DEVICE && prog->prog.type == BPF_PROG_TYPE_SCHED_CLS
+		  ? device_error(a->target_fd, -EOPNOTSUPP)
+		  : -EINVAL;
 	object_put(&prog->base);
-	return -EINVAL;
+	return err;
+}
+
+/* A program may be named, but none is attached to any device. */
+static int detach_from_device(struct skep *skep, const struct attr_prog_attach *a)
+{
+	struct prog_object *prog;
+	bool fits;
+	int err;
+
+	if (a->attach_flags & ~MPROG_FLAGS)
+		return -EINVAL;
+	if (a->attach_bpf_fd) {
+		prog = prog_from_fd(skep, (int)a->attach_bpf_fd, &err);
+		if (!prog)
+			return err;
+		fits = prog->prog.type == BPF_PROG_TYPE_SCHED_CLS;
+		object_put(&prog->base);
+		if (!fits)
+			return -EINVAL;
+	}
+	return device_error(a->target_fd, -ENOENT);
 }
 
 int cmd_prog_detach(struct skep *skep, struct call *call)
 {
-	return -EINVAL;
+	const struct attr_prog_attach *a = &call->attr.attach;
+
+	switch (place_of(a->attach_type)) {
+	case PLACE_CGROUP:
+	case PLACE_LSM:
+		return -EBADF;
+	case PLACE_SOCKMAP:
+		return sockmap_error(skep, a->target_fd);
+	case PLACE_DEVICE:
+		return detach_from_device(skep, a);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* No program is attached to the device. */
+static int query_device(const struct call *call)
+{
+	u32 none = 0;
+	u64 first = 1;
+	int err = device_error(call->attr.query.target_fd, 0);
+
+	if (err)
+		return err;
+	if (call->attr.query.query_flags || call->attr.query.attach_flags)
+		return -EINVAL;
+	if (attr_answer(call, attr_prog_query, attach_flags, none) ||
+	    attr_answer(call, attr_prog_query, revision, first) ||
+	    attr_answer(call, attr_prog_query, prog_cnt, none))
+		return -EFAULT;
+	return 0;
 }
 
 int cmd_prog_query(struct skep *skep, struct call *call)
 {
-	return -EINVAL;
+	const struct attr_prog_query *a = &call->attr.query;
+
+	if (a->query_flags & ~(u32)BPF_F_QUERY_EFFECTIVE)
+		return -EINVAL;
+	switch (place_of(a->attach_type)) {
+	case PLACE_CGROUP:
+		return -EBADF;
+	case PLACE_SOCKMAP:
+		return sockmap_error(skep, a->target_fd);
+	case PLACE_NETNS:
+		return fcntl((int)a->target_fd, F_GETFD) < 0 ? -EBADF : -EINVAL;
+	case PLACE_DEVICE:
+		return query_device(call);
+	default:
+		return -EINVAL;
+	}
 }

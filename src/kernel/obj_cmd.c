@@ -11,6 +11,8 @@
 #include "kernel/commands.h"
 #include "kernel/core.h"
 
+#define F_TOKEN_FD (1u << 16)
+
 /* ---- GET_NEXT_ID ---- */
 
 static int next_id(struct skep *skep, struct call *call, enum object_kind kind)
@@ -76,6 +78,10 @@ int cmd_map_fd_by_id(struct skep *skep, struct call *call)
 
 int cmd_btf_fd_by_id(struct skep *skep, struct call *call)
 {
+	if (call->attr.get_id.open_flags & ~F_TOKEN_FD)
+		return -EINVAL;
+	if (call->attr.get_id.open_flags & F_TOKEN_FD)
+		return token_error(call->attr.get_id.token_fd);
 	return fd_by_id(skep, call, OBJECT_BTF, O_RDWR);
 }
 

@@ -133,8 +133,10 @@ static int check_attach(struct load *load)
 static int check_type(struct load *load)
 {
 	const struct attr_prog_load *a = load->attr;
+	const struct prog_type_model *type = model_prog_type(&load->skep->model, a->prog_type);
 
-	if (!model_prog_type(&load->skep->model, a->prog_type))
+	/* The model knows more types than Skep can do anything with. */
+	if (!type || !type->can_attach)
 		return -EINVAL;
 	if (a->prog_type == PROG_TYPE_CUSTOM) {
 		load->ctx = custom_context(&load->skep->custom, a->expected_attach_type);

@@ -100,6 +100,7 @@ static bool ctx_size_fits(const struct test_run *run, u32 largest)
 int test_run_raw_tp(const struct test_run *run)
 {
 	const struct attr_test_run *a = run->attr;
+	bool on_cpu = a->flags & BPF_F_TEST_RUN_ON_CPU;
 	u64 args[RAW_TP_MAX_ARGS] = { 0 };
 	struct run_slot *slot;
 	u32 retval;
@@ -108,13 +109,14 @@ int test_run_raw_tp(const struct test_run *run)
 	if (a->data_in || a->data_out || a->ctx_out || a->duration || a->repeat || a->batch_size ||
 	    !ctx_size_fits(run, sizeof(args)))
 		return -EINVAL;
-	if ((a->flags & ~(u32)BPF_F_TEST_RUN_ON_CPU) || (!a->flags && a->cpu))
+	/* Linux takes any other flag. */
+	if (!on_cpu && a->cpu)
 		return -EINVAL;
 	if (user_read(args, a->ctx_in, a->ctx_size_in))
 		return -EFAULT;
 	if (a->cpu >= run->skep->cpus)
 		return -ENXIO;
-	slot = a->flags ? run_enter_on(run->skep, a->cpu) : run_enter(run->skep, NULL);
+	slot = on_cpu ? run_enter_on(run->skep, a->cpu) : run_enter(run->skep, NULL);
 	if (!slot)
 		return -EBUSY;
 	retval = (u32)run_prog(slot, run->prog, args);

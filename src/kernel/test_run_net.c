@@ -233,9 +233,20 @@ static int xdp_layout(const struct test_run *run, struct xdp_test *t)
 	}
 	most = PAGE - t->headroom - TAILROOM;
 	t->linear = MIN(t->linear, most);
-	if (size - t->meta < ETH_HEADER || t->linear < ETH_HEADER)
-		return -EINVAL;
-	return size - t->linear > XDP_MAX_FRAGS * PAGE ? -ENOMEM : 0;
+	return size - t->meta < ETH_HEADER ? -EINVAL : 0;
+}
+
+/* What does not fit the page lies in others, which only so many of can be. */
+static int xdp_read(const struct test_run *run, const struct xdp_test *t, struct frame *frame)
+{
+	u32 size = run->attr->data_size_in, most = t->linear + XDP_MAX_FRAGS * PAGE;
+	int err = frame_init(frame, run, MIN(size, most), t->headroom);
+
+	if (!err && size > most) {
+		free(frame->memory);
+		err = -ENOMEM;
+	}
+	return err;
 }
 
 static int xdp_device(const struct xdp_test *t)
@@ -300,7 +311,7 @@ int test_run_xdp(const struct test_run *run)
 		err = xdp_layout(run, &t);
 	if (err)
 		return err;
-	err = frame_init(&frame, run, a->data_size_in, t.headroom);
+	err = xdp_read(run, &t, &frame);
 	if (err)
 		return err;
 	err = xdp_device(&t);

@@ -66,6 +66,8 @@ struct abi_case {
 	/* Words whose answers differ by nature: ids, durations. */
 	u64 own_words;
 	bool own_out, own_more; /* the same of the buffers */
+	u32 min_size;		/* with less the call means something else in each world */
+	u32 sweep_field, sweep_to; /* offset of an enumeration, to try all values of */
 };
 
 /* ---- fixtures ---- */
@@ -188,6 +190,7 @@ FILL(fill_exclusive, map_create, .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, 
 	FILL(elem_##which, elem, .map_fd = FD(FD_##which), .key = KEY, .value = OUT, ##__VA_ARGS__)
 ELEM(ARRAY)
 ELEM(HASH)
+FILL(first_HASH, elem, .map_fd = FD(FD_HASH), .value = OUT)
 ELEM(PERCPU)
 ELEM(PERCPU_HASH)
 ELEM(PROG_ARRAY)
@@ -330,6 +333,8 @@ FILL(fill_attach_cls, attach, .target_fd = NO_DEVICE, .attach_bpf_fd = FD(FD_CLS
 FILL(fill_detach, attach, .target_fd = NO_DEVICE, .attach_type = 46)
 FILL(fill_query, query, .target_fd = NO_DEVICE, .attach_type = 46, .prog_ids = OUT, .prog_cnt = 4)
 
+FILL(fill_query_device, query, .target_fd = 1, .attach_type = 46, .prog_ids = OUT, .prog_cnt = 4)
+
 FILL(fill_run_xdp, test, .prog_fd = FD(FD_XDP), .data_in = VALUE, .data_size_in = 64,
      .data_out = OUT, .data_size_out = 64, .repeat = 1)
 FILL(fill_run_cls, test, .prog_fd = FD(FD_CLS), .data_in = VALUE, .data_size_in = 64,
@@ -353,6 +358,7 @@ FILL(fill_run_tracepoint, test, .prog_fd = FD(FD_TRACEPOINT))
 
 FILL(fill_next_id, get_id, .id = 0)
 FILL(fill_no_id, get_id, .id = 0x7ffffff0)
+FILL(fill_bad_id, get_id, .id = 0x7fffffff)
 FILL(fill_info_map, info, .bpf_fd = FD(FD_ARRAY), .info_len = 104, .info = OUT)
 FILL(fill_info_prog, info, .bpf_fd = FD(FD_FILTER), .info_len = 232, .info = OUT)
 FILL(fill_info_btf, info, .bpf_fd = FD(FD_BTF), .info_len = 32, .info = OUT)
@@ -416,7 +422,7 @@ FILL(fill_stream, stream_read, .stream_buf = OUT, .stream_buf_len = 16, .stream_
 #define FIELD(type, field) WORD(FIELD_WORD(type, field))
 
 static const struct abi_case cases[] = {
-	{ "array", BPF_MAP_CREATE, fill_array, .gives_fd = true },
+	{ "array", BPF_MAP_CREATE, fill_array, .gives_fd = true, .sweep_to = 40 },
 	{ "hash", BPF_MAP_CREATE, fill_hash, .gives_fd = true },
 	{ "percpu array", BPF_MAP_CREATE, fill_percpu_array, .gives_fd = true },
 	{ "percpu hash", BPF_MAP_CREATE, fill_percpu_hash, .gives_fd = true },
@@ -449,7 +455,7 @@ static const struct abi_case cases[] = {
 	{ "ringbuf", BPF_MAP_DELETE_ELEM, key_RINGBUF },
 	{ "frozen", BPF_MAP_DELETE_ELEM, key_FROZEN },
 	{ "array", BPF_MAP_GET_NEXT_KEY, elem_ARRAY },
-	{ "hash", BPF_MAP_GET_NEXT_KEY, elem_HASH, .own_out = true },
+	{ "hash", BPF_MAP_GET_NEXT_KEY, first_HASH, .own_out = true },
 	{ "prog array", BPF_MAP_GET_NEXT_KEY, elem_PROG_ARRAY },
 	{ "ringbuf", BPF_MAP_GET_NEXT_KEY, elem_RINGBUF },
 	{ "write only", BPF_MAP_GET_NEXT_KEY, elem_WRONLY },
@@ -470,24 +476,36 @@ static const struct abi_case cases[] = {
 	{ "hash", BPF_MAP_DELETE_BATCH, fill_batch_in },
 	{ "array", BPF_MAP_FREEZE, fill_freeze },
 	{ "again", BPF_MAP_FREEZE, fill_freeze_again },
-	{ "socket filter", BPF_PROG_LOAD, fill_load, .gives_fd = true },
+	{ "socket filter", BPF_PROG_LOAD, fill_load, .gives_fd = true,
+	  .own_words = FIELD(attr_prog_load, log_true_size), .sweep_to = 40 },
 	{ "with log", BPF_PROG_LOAD, fill_load_log, .gives_fd = true, .own_out = true,
 	  .own_words = FIELD(attr_prog_load, log_true_size) },
-	{ "xdp", BPF_PROG_LOAD, fill_load_xdp, .gives_fd = true },
-	{ "syscall", BPF_PROG_LOAD, fill_load_syscall, .gives_fd = true },
-	{ "fd array", BPF_PROG_LOAD, fill_load_fd_array, .gives_fd = true },
+	{ "xdp", BPF_PROG_LOAD, fill_load_xdp, .gives_fd = true,
+	  .own_words = FIELD(attr_prog_load, log_true_size),
+	  .sweep_field = offsetof(struct attr_prog_load, expected_attach_type), .sweep_to = 60 },
+	{ "syscall", BPF_PROG_LOAD, fill_load_syscall, .gives_fd = true,
+	  .own_words = FIELD(attr_prog_load, log_true_size) },
+	{ "fd array", BPF_PROG_LOAD, fill_load_fd_array, .gives_fd = true,
+	  .own_words = FIELD(attr_prog_load, log_true_size) },
 	{ "elsewhere", BPF_OBJ_PIN, fill_pin_tmp },
 	{ "nowhere", BPF_OBJ_PIN, fill_pin_nowhere },
 	{ "btf", BPF_OBJ_PIN, fill_pin_btf },
 	{ "elsewhere", BPF_OBJ_GET, fill_get_tmp, .gives_fd = true },
 	{ "nowhere", BPF_OBJ_GET, fill_get_nowhere, .gives_fd = true },
 	{ "socket filter", BPF_PROG_ATTACH, fill_attach_filter,
-	  .keep_words = FIELD(attr_prog_attach, target_fd) },
+	  .keep_words = FIELD(attr_prog_attach, target_fd),
+	  .sweep_field = offsetof(struct attr_prog_attach, attach_type), .sweep_to = 60 },
 	{ "sched cls", BPF_PROG_ATTACH, fill_attach_cls,
-	  .keep_words = FIELD(attr_prog_attach, target_fd) },
+	  .keep_words = FIELD(attr_prog_attach, target_fd),
+	  .sweep_field = offsetof(struct attr_prog_attach, attach_type), .sweep_to = 60 },
 	{ "nothing", BPF_PROG_DETACH, fill_detach,
-	  .keep_words = FIELD(attr_prog_attach, target_fd) },
-	{ "nothing", BPF_PROG_QUERY, fill_query, .keep_words = FIELD(attr_prog_query, target_fd) },
+	  .keep_words = FIELD(attr_prog_attach, target_fd),
+	  .sweep_field = offsetof(struct attr_prog_attach, attach_type), .sweep_to = 60 },
+	{ "nothing", BPF_PROG_QUERY, fill_query, .keep_words = FIELD(attr_prog_query, target_fd),
+	  .sweep_field = offsetof(struct attr_prog_query, attach_type), .sweep_to = 60 },
+	{ "loopback", BPF_PROG_QUERY, fill_query_device,
+	  .keep_words = FIELD(attr_prog_query, target_fd),
+	  .sweep_field = offsetof(struct attr_prog_query, attach_type), .sweep_to = 60 },
 	{ "xdp", BPF_PROG_TEST_RUN, fill_run_xdp, .own_words = FIELD(attr_test_run, duration),
 	  .keep_words = FIELD(attr_test_run, repeat) },
 	{ "sched cls", BPF_PROG_TEST_RUN, fill_run_cls, .own_words = FIELD(attr_test_run, duration),
@@ -501,28 +519,48 @@ static const struct abi_case cases[] = {
 	{ "raw tracepoint", BPF_PROG_TEST_RUN, fill_run_raw_tp },
 	{ "syscall", BPF_PROG_TEST_RUN, fill_run_syscall },
 	{ "tracepoint", BPF_PROG_TEST_RUN, fill_run_tracepoint },
-	{ "programs", BPF_PROG_GET_NEXT_ID, fill_next_id, .own_words = WORD(1) },
-	{ "maps", BPF_MAP_GET_NEXT_ID, fill_next_id, .own_words = WORD(1) },
-	{ "BTF", BPF_BTF_GET_NEXT_ID, fill_next_id, .own_words = WORD(1) },
-	{ "links", BPF_LINK_GET_NEXT_ID, fill_no_id, .own_words = WORD(1) },
-	{ "unknown", BPF_PROG_GET_FD_BY_ID, fill_no_id, .gives_fd = true },
-	{ "unknown", BPF_MAP_GET_FD_BY_ID, fill_no_id, .gives_fd = true },
-	{ "unknown", BPF_BTF_GET_FD_BY_ID, fill_no_id, .gives_fd = true },
-	{ "unknown", BPF_LINK_GET_FD_BY_ID, fill_no_id, .gives_fd = true },
+	{ "programs", BPF_PROG_GET_NEXT_ID, fill_next_id, .keep_words = WORD(0), .own_words = WORD(1) },
+	{ "no more programs", BPF_PROG_GET_NEXT_ID, fill_no_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "programs, too large", BPF_PROG_GET_NEXT_ID, fill_bad_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "maps", BPF_MAP_GET_NEXT_ID, fill_next_id, .keep_words = WORD(0), .own_words = WORD(1) },
+	{ "no more maps", BPF_MAP_GET_NEXT_ID, fill_no_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "maps, too large", BPF_MAP_GET_NEXT_ID, fill_bad_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "BTF", BPF_BTF_GET_NEXT_ID, fill_next_id, .keep_words = WORD(0), .own_words = WORD(1) },
+	{ "no more BTF", BPF_BTF_GET_NEXT_ID, fill_no_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "BTF, too large", BPF_BTF_GET_NEXT_ID, fill_bad_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "links", BPF_LINK_GET_NEXT_ID, fill_no_id, .keep_words = WORD(0), .own_words = WORD(1),
+	  .min_size = 4 },
+	{ "no more links", BPF_LINK_GET_NEXT_ID, fill_no_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "links, too large", BPF_LINK_GET_NEXT_ID, fill_bad_id, .keep_words = WORD(0), .min_size = 4 },
+	{ "unknown", BPF_PROG_GET_FD_BY_ID, fill_no_id, .gives_fd = true,
+	  .keep_words = WORD(0) },
+	{ "unknown", BPF_MAP_GET_FD_BY_ID, fill_no_id, .gives_fd = true,
+	  .keep_words = WORD(0) },
+	{ "unknown", BPF_BTF_GET_FD_BY_ID, fill_no_id, .gives_fd = true,
+	  .keep_words = WORD(0) },
+	{ "unknown", BPF_LINK_GET_FD_BY_ID, fill_no_id, .gives_fd = true,
+	  .keep_words = WORD(0) },
 	{ "map", BPF_OBJ_GET_INFO_BY_FD, fill_info_map, .own_out = true },
 	{ "program", BPF_OBJ_GET_INFO_BY_FD, fill_info_prog, .own_out = true },
 	{ "BTF", BPF_OBJ_GET_INFO_BY_FD, fill_info_btf, .own_out = true },
 	{ "unknown", BPF_RAW_TRACEPOINT_OPEN, fill_raw_tp, .gives_fd = true },
 	{ "socket filter", BPF_RAW_TRACEPOINT_OPEN, fill_raw_tp_filter, .gives_fd = true },
-	{ "empty", BPF_BTF_LOAD, fill_btf_load, .gives_fd = true },
-	{ "no event", BPF_TASK_FD_QUERY, fill_task_fd },
-	{ "tracepoint", BPF_LINK_CREATE, link_tracepoint, .gives_fd = true },
-	{ "kprobe", BPF_LINK_CREATE, link_kprobe, .gives_fd = true },
-	{ "raw tracepoint", BPF_LINK_CREATE, link_raw_tp, .gives_fd = true },
-	{ "socket filter", BPF_LINK_CREATE, link_filter, .gives_fd = true },
+	{ "empty", BPF_BTF_LOAD, fill_btf_load, .gives_fd = true,
+	  .own_words = FIELD(attr_btf_load, log_true_size) },
+	{ "no event", BPF_TASK_FD_QUERY, fill_task_fd, .min_size = 4 },
+	{ "tracepoint", BPF_LINK_CREATE, link_tracepoint, .gives_fd = true,
+	  .sweep_field = offsetof(struct attr_link_create, attach_type), .sweep_to = 60 },
+	{ "kprobe", BPF_LINK_CREATE, link_kprobe, .gives_fd = true,
+	  .sweep_field = offsetof(struct attr_link_create, attach_type), .sweep_to = 60 },
+	{ "raw tracepoint", BPF_LINK_CREATE, link_raw_tp, .gives_fd = true,
+	  .sweep_field = offsetof(struct attr_link_create, attach_type), .sweep_to = 60 },
+	{ "socket filter", BPF_LINK_CREATE, link_filter, .gives_fd = true,
+	  .sweep_field = offsetof(struct attr_link_create, attach_type), .sweep_to = 60 },
 	{ "sched cls", BPF_LINK_CREATE, link_cls, .gives_fd = true,
-	  .keep_words = FIELD(attr_link_create, target_fd) },
-	{ "syscall", BPF_LINK_CREATE, link_syscall, .gives_fd = true },
+	  .keep_words = FIELD(attr_link_create, target_fd),
+	  .sweep_field = offsetof(struct attr_link_create, attach_type), .sweep_to = 60 },
+	{ "syscall", BPF_LINK_CREATE, link_syscall, .gives_fd = true,
+	  .sweep_field = offsetof(struct attr_link_create, attach_type), .sweep_to = 60 },
 	{ "no link", BPF_LINK_UPDATE, fill_update },
 	{ "no link", BPF_LINK_DETACH, fill_detach_link },
 	{ "run time", BPF_ENABLE_STATS, fill_stats, .gives_fd = true },
@@ -668,7 +706,7 @@ static void try_sizes(const struct abi_case *c)
 {
 	struct change change = { .word = -1, .tail = -1 };
 
-	for (change.size = 0; change.size <= ATTR_SIZE + 9; change.size++) {
+	for (change.size = c->min_size; change.size <= ATTR_SIZE + 9; change.size++) {
 		try_change(c, &change);
 		if (!change.size)
 			continue;
@@ -731,6 +769,14 @@ static void try_words(const struct abi_case *c)
 	}
 }
 
+static void try_sweep(const struct abi_case *c)
+{
+	struct change change = { .size = ATTR_SIZE, .word = (s32)c->sweep_field / 4, .tail = -1 };
+
+	for (change.value = 0; change.value < c->sweep_to; change.value++)
+		try_change(c, &change);
+}
+
 static void case_body(void *arg)
 {
 	const struct abi_case *c = arg;
@@ -738,6 +784,7 @@ static void case_body(void *arg)
 	differences = 0;
 	try_sizes(c);
 	try_words(c);
+	try_sweep(c);
 	if (differences)
 		test_fail(__FILE__, __LINE__, "%u differences", differences);
 }
