@@ -288,9 +288,10 @@ static u32 seen_before(const char *message)
 	return 1;
 }
 
+/* A crash, or a verdict that took more than 20 seconds (SIGALRM). */
 static void crashed(int signal)
 {
-	printf("# crash (signal %d) judging a mutant of \"%s\"\n", signal, current->name);
+	printf("# signal %d judging a mutant of \"%s\"\n", signal, current->name);
 	print_program(current);
 	printf("not ok 1 - mutants\n1..1\n");
 	fflush(stdout);
@@ -306,6 +307,7 @@ static void judge_mutant(struct subject *s, bool verbose, struct outcome *o)
 	struct verdict ours, theirs;
 
 	current = s;
+	alarm(20);
 	judge_skep(s, 0, &ours);
 	judge_linux(s, 0, &theirs);
 	if (!ours.judged || !theirs.judged)
@@ -374,6 +376,7 @@ int main(int argc, char **argv)
 	signal(SIGABRT, crashed);
 	signal(SIGFPE, crashed);
 	signal(SIGBUS, crashed);
+	signal(SIGALRM, crashed);
 	read_cases();
 	if (optind < argc)
 		read_entries(argv[optind]);
