@@ -316,8 +316,11 @@ static void judge_mutant(struct subject *s, bool verbose, struct outcome *o)
 	o->both_accept += !ours.err && !theirs.err;
 	o->both_refuse += ours.err && theirs.err;
 	o->stricter += ours.err && !theirs.err;
-	if (ours.err && !theirs.err && verbose)
-		printf("# stricter: %s: %s\n", s->name, ours.message);
+	if (ours.err && !theirs.err && verbose && !seen_before(ours.message)) {
+		printf("# we alone refuse at %d (%s); a mutant of \"%s\", type %u:\n", ours.insn,
+		       ours.message, s->name, s->prog_type);
+		print_program(s);
+	}
 	if (ours.err || !theirs.err)
 		return;
 	shrink(s);
