@@ -530,6 +530,59 @@ TEST(unknown_instructions_are_refused)
 	image_free(prog.image);
 }
 
+/* Jumps that need all 32 bits, over code of a megabyte. */
+TEST(large_programs)
+{
+	enum { N = 300000 };
+	struct bpf_insn *insns = calloc(N + 4, sizeof(*insns));
+	const struct bpf_insn ja = { .code = BPF_JMP32 | BPF_JA };
+
+	REQUIRE(insns);
+	insns[0] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
+	insns[1] = ja;
+	insns[1].imm = N + 1;
+	for (u32 i = 2; i < N + 2; i++)
+		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .imm = 1 };
+	insns[N + 2] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	insns[N + 3] = ja;
+	insns[N + 3].imm = -(N + 2);
+	for (enum engine engine = 0; engine < ENGINES; engine++) {
+		struct run_ctx rc = { 0 };
+		struct prog prog = { .image = test_image(insns, N + 4, &plain) };
+
+		REQUIRE(prog.image);
+		REQUIRE(prepare(&prog, engine) == 0);
+		CHECK_EQ(prog_run(&prog, NULL, &rc), N);
+		release(&prog, engine);
+	}
+	free(insns);
+}
+
+/* Conditional jumps of every distance around where the short form ends. */
+TEST(branches_near_the_limit_of_the_short_form)
+{
+	for (u32 gap = 20; gap < 60; gap++) {
+		struct bpf_insn insns[64 + 8];
+		struct run_ctx rc = { 0 };
+		struct prog prog;
+		u32 n = 0;
+
+		insns[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
+		insns[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K, .off = (s16)gap };
+		for (u32 i = 0; i < gap; i++)
+			insns[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .imm = 1 };
+		insns[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .imm = 2 };
+		insns[n] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K, .imm = 2,
+					      .off = (s16)(1 - (s32)n) };
+		n++;
+		insns[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+		prog = (struct prog){ .image = test_image(insns, n, &plain) };
+		REQUIRE(prog.image && jit_prepare(&prog) == 0);
+		CHECK_EQ(prog_run(&prog, NULL, &rc), 2 + gap + 2);
+		release(&prog, JIT);
+	}
+}
+
 /* No mapping of the code is writable once it can run. */
 TEST(code_is_never_writable)
 {

@@ -36,6 +36,13 @@ static u32 read_key(u64 at)
 	return key;
 }
 
+static u8 *array_value(const struct map *map, u32 key, const struct run_ctx *rc)
+{
+	if (key >= map->facts.max_entries)
+		return NULL;
+	return map->values + (u64)key * map->stride + rc->cpu * map->cpu_stride;
+}
+
 static u64 lookup(u64 map, u64 key_at, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
 	const struct map *m = (const struct map *)(uintptr_t)map;
@@ -43,9 +50,8 @@ static u64 lookup(u64 map, u64 key_at, u64 r3, u64 r4, u64 r5, struct run_ctx *r
 	struct world *world = world_of(map);
 	u64 i;
 
-	if (m->facts.type == BPF_MAP_TYPE_ARRAY)
-		return key < m->facts.max_entries ? (u64)(uintptr_t)(m->values + key * m->stride)
-						  : 0;
+	if (m->values)
+		return (u64)(uintptr_t)array_value(m, key, rc);
 	i = hash_find(world, key, false);
 	return i < ARRAY_SIZE(world->memory.hash) ? (u64)(uintptr_t)world->memory.hash[i].value : 0;
 }
@@ -58,10 +64,12 @@ static u64 update(u64 map, u64 key_at, u64 value_at, u64 flags, u64 r5, struct r
 	void *value = (void *)(uintptr_t)value_at;
 	u64 i;
 
-	if (m->facts.type == BPF_MAP_TYPE_ARRAY) {
-		if (key >= m->facts.max_entries)
+	if (m->values) {
+		u8 *at = array_value(m, key, rc);
+
+		if (!at)
 			return (u64)-E2BIG;
-		memcpy(m->values + key * m->stride, value, m->facts.value_size);
+		memcpy(at, value, m->facts.value_size);
 		return 0;
 	}
 	i = hash_find(world, key, true);
@@ -168,6 +176,8 @@ void world_init(struct world *world)
 	add_map(world, 1, BPF_MAP_TYPE_ARRAY, memory->single, 48, 1);
 	add_map(world, 2, BPF_MAP_TYPE_ARRAY, memory->odd, 40, 5);
 	add_map(world, 3, BPF_MAP_TYPE_HASH, NULL, 32, 8);
+	add_map(world, 4, BPF_MAP_TYPE_PERCPU_ARRAY, memory->percpu, 24, 4);
+	world->maps[4].cpu_stride = sizeof(memory->percpu[0]);
 }
 
 void world_fill(struct world *world, u64 seed)
@@ -195,6 +205,7 @@ struct gen_opts world_gen_opts(u64 seed)
 		{ .ref = 2, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 40, .max_entries = 5 },
 		{ .ref = 3, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 32, .max_entries = 8,
 		  .hash = true },
+		{ .ref = 4, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 24, .max_entries = 4 },
 	};
 	static const struct gen_helper helpers[] = { { HELPER_TEST, 0 },
 						     { HELPER_TEST + 1, 5 },
@@ -242,7 +253,7 @@ struct test_image_opts world_image_opts(struct world *world)
 
 void world_run(struct world *world, u64 seed, struct prog *prog, s64 budget, struct outcome *out)
 {
-	struct run_ctx rc = { .budget = budget };
+	struct run_ctx rc = { .budget = budget, .cpu = (u32)(seed % WORLD_CPUS) };
 
 	world_fill(world, seed);
 	out->r0 = prog_run(prog, &world->memory.ctx, &rc);

@@ -12,7 +12,8 @@
 #include "vm/prog.h"
 
 #define WORLD_PACKET 128
-#define WORLD_MAPS   4
+#define WORLD_MAPS   5
+#define WORLD_CPUS   3
 
 /* Everything a program can change. */
 struct world_memory {
@@ -28,6 +29,7 @@ struct world_memory {
 		u32 used, key;
 		u64 value[4];
 	} hash[8]; /* map 3: a hash, if a slow one */
+	u64 percpu[WORLD_CPUS][4][3]; /* map 4: 4 values of 24 bytes for each CPU */
 };
 
 struct world {

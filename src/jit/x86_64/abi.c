@@ -218,9 +218,18 @@ void x86_spend_budget(struct x86_gen *g)
 	codebuf_branch(g->b, CC_S, g->abort);
 }
 
+/* reg *= factor */
+static void scale(struct x86_gen *g, u8 reg, u32 factor)
+{
+	if (factor & (factor - 1))
+		x86_imul_rri(g->b, true, reg, reg, (s32)factor);
+	else if (factor > 1)
+		x86_shift_ri(g->b, SHIFT_SHL, true, reg, (u8)__builtin_ctz(factor));
+}
+
 /*
- * bpf_map_lookup_elem in a plain array that is known here: r0 = &values[*(u32 *)r2], or
- * NULL. r1 to r5 are dead after a call.
+ * bpf_map_lookup_elem in an array that is known here: r0 = the address of value *(u32 *)r2
+ * (this CPU's), or NULL. r1 to r5 are dead after a call.
  */
 static void lookup_array(struct x86_gen *g, u32 map_index)
 {
@@ -232,15 +241,14 @@ static void lookup_array(struct x86_gen *g, u32 map_index)
 	x86_alu_ri(g->b, ALU_CMP, false, RAX, (s32)map->facts.max_entries);
 	codebuf_branch(g->b, CC_AE, out_of_range);
 	x86_mov_reloc(g->b, RDI, values);
-	if (map->stride == 8) {
-		x86_lea(g->b, RAX, (struct x86_mem){ RDI, RAX, 8, 0 });
-	} else {
-		if (map->stride & (map->stride - 1))
-			x86_imul_rri(g->b, true, RAX, RAX, (s32)map->stride);
-		else
-			x86_shift_ri(g->b, SHIFT_SHL, true, RAX, (u8)__builtin_ctz(map->stride));
-		x86_alu_rr(g->b, ALU_ADD, true, RAX, RDI);
+	if (map->cpu_stride) {
+		x86_load(g->b, 4, RSI, RC_FIELD(cpu));
+		scale(g, RSI, (u32)map->cpu_stride);
+		x86_alu_rr(g->b, ALU_ADD, true, RDI, RSI);
 	}
+	if (map->stride != 8)
+		scale(g, RAX, map->stride);
+	x86_lea(g->b, RAX, (struct x86_mem){ RDI, RAX, map->stride == 8 ? 8 : 1, 0 });
 	codebuf_branch(g->b, BRANCH_JMP, done);
 	codebuf_bind(g->b, out_of_range);
 	x86_mov_ri(g->b, RAX, 0);
@@ -254,8 +262,10 @@ static bool is_known_array(const struct x86_gen *g, const struct helper_proto *p
 	if (proto->id != BPF_FUNC_map_lookup_elem || g->r1_map < 0)
 		return false;
 	map = g->image->maps[g->r1_map];
-	return map->facts.type == BPF_MAP_TYPE_ARRAY && map->values && map->stride &&
-	       map->stride <= INT32_MAX;
+	if (map->facts.type != BPF_MAP_TYPE_ARRAY && map->facts.type != BPF_MAP_TYPE_PERCPU_ARRAY)
+		return false;
+	return map->values && map->stride && map->stride <= INT32_MAX &&
+	       map->cpu_stride <= INT32_MAX;
 }
 
 void x86_call_helper(struct x86_gen *g, const struct bpf_insn *insn)
