@@ -168,10 +168,20 @@ static int decode_one(struct predecoder *p, u32 at)
 	}
 }
 
+/* Behind the last instruction there is no program: it must not go on. */
+static bool ends(const struct image *image)
+{
+	u32 form = image->len ? isa_ops[isa_op_of(&image->insns[image->len - 1])].form : FORM_NONE;
+
+	return form == FORM_EXIT || form == FORM_JA || form == FORM_JA32;
+}
+
 static int decode_all(struct predecoder *p)
 {
 	struct decoded *out = p->out;
 
+	if (!ends(p->image))
+		return -EINVAL;
 	for (u32 i = 0; i < p->image->n_calls; i++)
 		out->fns[i] = p->image->calls[i]->fn;
 	for (u32 i = 0; i < p->image->n_subprogs; i++)

@@ -279,6 +279,50 @@ TEST(helper_names_are_those_of_the_headers)
 	CHECK_EQ(isa_helper_id("nonsense", 8), -ENOENT);
 }
 
+static u32 random_next(u64 *state)
+{
+	*state = *state * 6364136223846793005 + 1442695040888963407;
+	return (u32)(*state >> 33);
+}
+
+/* A printed instruction, damaged in a few places. */
+static void damaged_line(u64 *state, char *buf, size_t size)
+{
+	static const char chars[] = "r0123456789abcdefxlwgots =+-*/&|^%<>()[]:;#,.\n\t\xff";
+	struct text out = text_in(buf, size);
+	struct bpf_insn insn[2] = { { .code = random_next(state), .dst_reg = random_next(state),
+				      .src_reg = random_next(state), .off = random_next(state),
+				      .imm = random_next(state) },
+				    { .imm = random_next(state) } };
+
+	isa_disasm(&out, insn, NULL);
+	for (u32 n = random_next(state) % 4; n; n--)
+		buf[random_next(state) % out.len] = chars[random_next(state) % (sizeof(chars) - 1)];
+}
+
+/* SKEP_CAMPAIGN=1 tries more. Run under AddressSanitizer, this finds what reads too far. */
+TEST(damaged_text_is_an_error_or_an_instruction)
+{
+	u32 n = getenv("SKEP_CAMPAIGN") ? 5000000 : 50000, taken = 0;
+	u64 state = 1;
+
+	for (u32 i = 0; i < n; i++) {
+		char buf[128];
+		insn_vec insns = { 0 };
+		struct asm_error err;
+		int result;
+
+		damaged_line(&state, buf, sizeof(buf));
+		result = isa_assemble(buf, &insns, &err);
+		CHECK(result == 0 || result == -EINVAL);
+		CHECK((result == 0) == !err.message[0]);
+		taken += result == 0;
+		vec_release(&insns);
+	}
+	CHECK(taken > n / 20);
+	CHECK(taken < n / 2);
+}
+
 /* One line of the table in docs/isa.md. */
 static void put_doc_line(struct text *out, enum isa_op op)
 {

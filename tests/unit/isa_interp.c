@@ -410,5 +410,10 @@ TEST(what_is_no_image_is_not_prepared)
 		struct prog prog = { .image = &image };
 
 		CHECK_EQ(interp_prepare(&prog), -EINVAL);
+		insns[0] = (struct bpf_insn){ .code = 0xb7 };
+		CHECK_EQ(interp_prepare(&prog), 0);
+		interp_release(&prog);
+		insns[1] = (struct bpf_insn){ .code = 0xb7 }; /* goes on behind the end */
+		CHECK_EQ(interp_prepare(&prog), -EINVAL);
 	}
 }
