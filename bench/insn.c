@@ -15,7 +15,7 @@
 #include "lib/test.h"
 #include "vm/interp.h"
 
-#define ROUNDS 151
+#define ROUNDS       151
 #define NS_PER_ROUND 50000
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -513,7 +513,7 @@ static int assemble_line(struct assembler *as, const char *start, const char *en
 
 static int resolve(struct assembler *as)
 {
-	vec_for_each(fixup, &as->fixups) {
+	vec_for_each (fixup, &as->fixups) {
 		const struct label *label = find_label(as, fixup->name);
 		struct bpf_insn *insn = &as->out->data[fixup->at];
 		s64 distance;

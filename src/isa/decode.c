@@ -17,12 +17,10 @@ static const struct {
 #define FORM_USES(name, uses, select, reserved) FORM_USES_##name = (uses),
 enum { ISA_FORMS(FORM_USES) };
 
-const struct isa_op_info isa_ops[OP_COUNT] = {
-	[OP_INVALID] = { .name = "INVALID", .text = "" },
-#define ISA_INFO(name, code, select, form, group, text)                                            \
+const struct isa_op_info isa_ops[OP_COUNT] = { [OP_INVALID] = { .name = "INVALID", .text = "" },
+#define ISA_INFO(name, code, select, form, group, text) \
 	[OP_##name] = { code, FORM_##form, GROUP_##group, FORM_USES_##form, select, #name, text },
-	ISA_OPS(ISA_INFO, ISA_INFO)
-};
+					       ISA_OPS(ISA_INFO, ISA_INFO) };
 
 const char *const isa_group_names[] = {
 #define ISA_GROUP(name) #name,
@@ -193,8 +191,7 @@ static bool is_odd_load(const struct bpf_insn *insn)
 {
 	u8 mode = BPF_MODE(insn->code);
 
-	return insn_class(insn) == BPF_LDX &&
-	       ((mode != BPF_MEM && mode != BPF_MEMSX) || insn->imm);
+	return insn_class(insn) == BPF_LDX && ((mode != BPF_MEM && mode != BPF_MEMSX) || insn->imm);
 }
 
 /* What else must hold for this form. */

@@ -31,11 +31,11 @@
 #define BPF_PSEUDO_KFUNC_CALL 2
 #endif
 
-#define BPF_REG_AX 11 /* scratch register of engines; never in a program */
-#define BPF_REGS 11   /* r0 to r10 */
-#define BPF_STACK_SIZE 512
-#define BPF_MAX_FRAMES 8
-#define BPF_MAX_SUBPROGS 256
+#define BPF_REG_AX         11 /* scratch register of engines; never in a program */
+#define BPF_REGS           11 /* r0 to r10 */
+#define BPF_STACK_SIZE     512
+#define BPF_MAX_FRAMES     8
+#define BPF_MAX_SUBPROGS   256
 #define BPF_MAX_TAIL_CALLS 33
 #define BPF_MAX_LOOP_COUNT (8u << 20) /* may_goto and bpf_loop */
 
@@ -43,9 +43,9 @@
  * Forms that exist only in a loaded image, after the verifier accepted the program
  * (model/image.h says what they mean).
  */
-#define INSN_TAIL_CALL (BPF_JMP | 0xf0) /* bpf_tail_call, performed by the engine */
-#define INSN_MODE_PROBE 0x20		/* BPF_LDX mode: load that reads 0 instead of faulting */
-#define INSN_MODE_PROBE_SX 0x40		/* the same, sign-extending */
+#define INSN_TAIL_CALL     (BPF_JMP | 0xf0) /* bpf_tail_call, performed by the engine */
+#define INSN_MODE_PROBE    0x20 /* BPF_LDX mode: load that reads 0 instead of faulting */
+#define INSN_MODE_PROBE_SX 0x40 /* the same, sign-extending */
 
 #include "base/text.h"
 #include "isa/ops.h"

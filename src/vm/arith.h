@@ -10,40 +10,40 @@
 #include "base/types.h"
 
 /* One set of functions for each width. */
-#define ARITH(bits)                                                                                \
-	static ALWAYS_INLINE u##bits arith_div##bits(u##bits a, u##bits b)                         \
-	{                                                                                          \
-		return b ? a / b : 0;                                                              \
-	}                                                                                          \
-	static ALWAYS_INLINE u##bits arith_mod##bits(u##bits a, u##bits b)                         \
-	{                                                                                          \
-		return b ? a % b : a;                                                              \
-	}                                                                                          \
-	/* by -1 is negation, so that the least number stays itself */                             \
-	static ALWAYS_INLINE u##bits arith_sdiv##bits(u##bits a, u##bits b)                        \
-	{                                                                                          \
-		if ((s##bits)b == -1)                                                              \
-			return 0 - a;                                                              \
-		return b ? (u##bits)((s##bits)a / (s##bits)b) : 0;                                 \
-	}                                                                                          \
-	/* the sign is the dividend's */                                                           \
-	static ALWAYS_INLINE u##bits arith_smod##bits(u##bits a, u##bits b)                        \
-	{                                                                                          \
-		if ((s##bits)b == -1)                                                              \
-			return 0;                                                                  \
-		return b ? (u##bits)((s##bits)a % (s##bits)b) : a;                                 \
-	}                                                                                          \
-	static ALWAYS_INLINE u##bits arith_lsh##bits(u##bits a, u##bits b)                         \
-	{                                                                                          \
-		return a << (b & (bits - 1));                                                      \
-	}                                                                                          \
-	static ALWAYS_INLINE u##bits arith_rsh##bits(u##bits a, u##bits b)                         \
-	{                                                                                          \
-		return a >> (b & (bits - 1));                                                      \
-	}                                                                                          \
-	static ALWAYS_INLINE u##bits arith_arsh##bits(u##bits a, u##bits b)                        \
-	{                                                                                          \
-		return (u##bits)((s##bits)a >> (b & (bits - 1)));                                  \
+#define ARITH(bits)                                                         \
+	static ALWAYS_INLINE u##bits arith_div##bits(u##bits a, u##bits b)  \
+	{                                                                   \
+		return b ? a / b : 0;                                       \
+	}                                                                   \
+	static ALWAYS_INLINE u##bits arith_mod##bits(u##bits a, u##bits b)  \
+	{                                                                   \
+		return b ? a % b : a;                                       \
+	}                                                                   \
+	/* by -1 is negation, so that the least number stays itself */      \
+	static ALWAYS_INLINE u##bits arith_sdiv##bits(u##bits a, u##bits b) \
+	{                                                                   \
+		if ((s##bits)b == -1)                                       \
+			return 0 - a;                                       \
+		return b ? (u##bits)((s##bits)a / (s##bits)b) : 0;          \
+	}                                                                   \
+	/* the sign is the dividend's */                                    \
+	static ALWAYS_INLINE u##bits arith_smod##bits(u##bits a, u##bits b) \
+	{                                                                   \
+		if ((s##bits)b == -1)                                       \
+			return 0;                                           \
+		return b ? (u##bits)((s##bits)a % (s##bits)b) : a;          \
+	}                                                                   \
+	static ALWAYS_INLINE u##bits arith_lsh##bits(u##bits a, u##bits b)  \
+	{                                                                   \
+		return a << (b & (bits - 1));                               \
+	}                                                                   \
+	static ALWAYS_INLINE u##bits arith_rsh##bits(u##bits a, u##bits b)  \
+	{                                                                   \
+		return a >> (b & (bits - 1));                               \
+	}                                                                   \
+	static ALWAYS_INLINE u##bits arith_arsh##bits(u##bits a, u##bits b) \
+	{                                                                   \
+		return (u##bits)((s##bits)a >> (b & (bits - 1)));           \
 	}
 
 ARITH(32)

@@ -15,8 +15,9 @@
  * Each tail call out of a subprogram leaves its callers' frames behind: at most 7 of them,
  * with at most 256 bytes together (the verifier's rule, as in Linux).
  */
-#define STACK_DEEP                                                                                 \
-	(STACK_FLAT + BPF_MAX_TAIL_CALLS * ((BPF_MAX_FRAMES - 1) * (sizeof(struct frame) + 16) + 256))
+#define STACK_DEEP    \
+	(STACK_FLAT + \
+	 BPF_MAX_TAIL_CALLS * ((BPF_MAX_FRAMES - 1) * (sizeof(struct frame) + 16) + 256))
 
 /* rc->call: a callback starts a loop of its own, in the memory behind the caller's frame. */
 static u64 interp_call(struct run_ctx *rc, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)

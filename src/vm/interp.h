@@ -23,7 +23,7 @@ struct iop {
 /* Operations of the loop: those of the ISA, and a few that only predecoding makes. */
 enum iop_code {
 	IOP_BACK_EDGE = OP_COUNT, /* takes one from the budget, then jumps */
-	IOP_CALL_COUNTED,	  /* CALL_FUNC that takes one from the budget */
+	IOP_CALL_COUNTED,         /* CALL_FUNC that takes one from the budget */
 	IOP_COUNT
 };
 
@@ -44,12 +44,12 @@ struct decoded {
 
 /* One function activation; its stack bytes follow. */
 struct frame {
-	const struct iop *ret;	     /* NULL: the loop returns to C */
-	const struct decoded *code;  /* the caller's */
+	const struct iop *ret;      /* NULL: the loop returns to C */
+	const struct decoded *code; /* the caller's */
 	struct frame *prev;
-	u64 saved[5];		     /* the caller's r6 to r10 */
-	u32 depth;		     /* stack bytes behind this struct */
-	u32 may_goto;		     /* iterations left in this activation */
+	u64 saved[5]; /* the caller's r6 to r10 */
+	u32 depth;    /* stack bytes behind this struct */
+	u32 may_goto; /* iterations left in this activation */
 	u64 pad;
 };
 
@@ -58,7 +58,7 @@ struct interp {
 	void *jump[5]; /* for run_abort */
 	struct run_ctx *rc;
 	struct frame *top; /* innermost activation while C code runs */
-	u8 *end;	   /* of the memory for frames */
+	u8 *end;           /* of the memory for frames */
 	u64 (*loop)(struct interp *it, const struct decoded *code, const struct isub *sub,
 		    const u64 *args);
 	const struct interp_tracer *tracer;

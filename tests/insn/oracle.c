@@ -27,9 +27,16 @@ static void need_linux(void)
 
 /* What isa_decode may say; anything else Linux says is not about the encoding. */
 static const char *const encoding_words[] = {
-	"uses reserved fields", "unknown opcode", " is invalid", "uses invalid atomic opcode",
-	"unrecognized bpf_ld_imm64", "invalid bpf_ld_imm64", "div by zero", "invalid shift",
-	"invalid may_goto imm", "addr_space_cast insn",
+	"uses reserved fields",
+	"unknown opcode",
+	" is invalid",
+	"uses invalid atomic opcode",
+	"unrecognized bpf_ld_imm64",
+	"invalid bpf_ld_imm64",
+	"div by zero",
+	"invalid shift",
+	"invalid may_goto imm",
+	"addr_space_cast insn",
 };
 
 static const char *encoding_complaint(const char *log)
@@ -55,7 +62,8 @@ static void cut_explanation(char *why)
  */
 static bool judged_earlier(const struct bpf_insn *insn)
 {
-	return strstr(log_text, "jump out of range") || strstr(log_text, "call to invalid destination") ||
+	return strstr(log_text, "jump out of range") ||
+	       strstr(log_text, "call to invalid destination") ||
 	       strstr(log_text, "last insn is not an exit") ||
 	       (insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL) ||
 	       (insn_is_ldimm64(insn) && insn->src_reg != 0);
@@ -64,8 +72,8 @@ static bool judged_earlier(const struct bpf_insn *insn)
 #define AT 11 /* where the instruction under test stands */
 
 /*
- * All registers are 0, r6 is the context, and the instruction is executed; a jump around it, never taken,
- * keeps what follows reachable, and there is room for it to jump.
+ * All registers are 0, r6 is the context, and the instruction is executed; a jump around it, never
+ * taken, keeps what follows reachable, and there is room for it to jump.
  */
 static u32 surround(struct bpf_insn *prog, const struct bpf_insn *insn)
 {
@@ -75,7 +83,8 @@ static u32 surround(struct bpf_insn *prog, const struct bpf_insn *insn)
 	for (u8 reg = 0; reg < 10; reg++)
 		if (reg != 6)
 			prog[n++] = (struct bpf_insn){ .code = 0xb7, .dst_reg = reg };
-	prog[n++] = (struct bpf_insn){ .code = 0x15, .dst_reg = 9, .off = insn_slots(insn), .imm = 5 };
+	prog[n++] =
+	    (struct bpf_insn){ .code = 0x15, .dst_reg = 9, .off = insn_slots(insn), .imm = 5 };
 	prog[n++] = *insn;
 	if (insn_is_ldimm64(insn))
 		prog[n++] = (struct bpf_insn){ 0 };
@@ -95,7 +104,8 @@ static void compare_verdict(const struct bpf_insn *insn)
 	const char *complaint;
 
 	cut_explanation(buf);
-	fd = kernel_load(&linux_kernel, BPF_PROG_TYPE_SOCKET_FILTER, prog, n, 1, log_text, sizeof(log_text));
+	fd = kernel_load(&linux_kernel, BPF_PROG_TYPE_SOCKET_FILTER, prog, n, 1, log_text,
+			 sizeof(log_text));
 	if (fd >= 0)
 		close(fd);
 	complaint = fd < 0 ? encoding_complaint(log_text) : NULL;
@@ -118,8 +128,10 @@ TEST(encodings_are_refused_as_in_linux)
 	need_linux();
 	for (u32 code = 0; code < 256; code++)
 		for (u32 i = 0; i < 3 * 3 * 3 * 4; i++, n++) {
-			struct bpf_insn insn = { .code = code, .dst_reg = regs[i % 3],
-						 .src_reg = regs[i / 3 % 3], .off = offs[i / 9 % 3],
+			struct bpf_insn insn = { .code = code,
+						 .dst_reg = regs[i % 3],
+						 .src_reg = regs[i / 3 % 3],
+						 .off = offs[i / 9 % 3],
 						 .imm = imms[i / 27] };
 
 			compare_verdict(&insn);

@@ -53,7 +53,9 @@ static void run_here(const struct vector *v, const struct vector_run *run, enum 
 	struct prog prog = { .image = image };
 	struct run_ctx rc = { 0 };
 	alignas(8) u8 memory[VECTOR_MEMORY];
-	struct skb_run_ctx skb = { .data = memory, .data_end = memory + run->size, .mac = memory,
+	struct skb_run_ctx skb = { .data = memory,
+				   .data_end = memory + run->size,
+				   .mac = memory,
 				   .network = memory + 14 };
 	int err;
 
@@ -120,7 +122,8 @@ static void fail_load(const struct kernel *kernel, const struct vector *v, u32 l
 
 	if (!kernel->complete)
 		SKIP("this Linux is older than some instruction here");
-	test_fail(v->name, (int)line, "refused (%d): ...%s", err, log + (len > 500 ? len - 500 : 0));
+	test_fail(v->name, (int)line, "refused (%d): ...%s", err,
+		  log + (len > 500 ? len - 500 : 0));
 }
 
 static void run_loaded(const struct kernel *kernel, const struct vector *v,
@@ -148,7 +151,8 @@ static void run_in_kernel(const struct kernel *kernel, const struct vector *v,
 			  const struct vector_run *run, const char *source)
 {
 	u32 type = v->mode == VECTOR_SKB ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
-	char *text = v->mode == VECTOR_FUNCTION ? wrapped(source, VECTOR_MEMORY + 8) : strdup(source);
+	char *text =
+	    v->mode == VECTOR_FUNCTION ? wrapped(source, VECTOR_MEMORY + 8) : strdup(source);
 	insn_vec insns = { 0 };
 	int fd;
 
@@ -262,7 +266,8 @@ static void count_ops(const struct vector *v, u32 *seen)
 static bool has_no_vector(enum isa_op op)
 {
 	return isa_ops[op].group == GROUP_image || op == OP_CALLX || op == OP_ADDR_CAST ||
-	       op == OP_CALL || op == OP_CALL_KFUNC || (isa_ops[op].form == FORM_IMM64 && op != OP_IMM64);
+	       op == OP_CALL || op == OP_CALL_KFUNC ||
+	       (isa_ops[op].form == FORM_IMM64 && op != OP_IMM64);
 }
 
 TEST(every_operation_has_a_vector)

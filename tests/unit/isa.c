@@ -30,11 +30,12 @@ static void round_trip(const struct bpf_insn *insn)
 	}
 	same = read.len == n && memcmp(read.data, insn, n * sizeof(*insn)) == 0;
 	if (!same)
-		test_fail(__FILE__, __LINE__,
-			  "%s: %02x dst %d src %d off %d imm %d became %02x dst %d src %d off %d imm %d",
-			  buf, insn->code, insn->dst_reg, insn->src_reg, insn->off, insn->imm,
-			  read.data[0].code, read.data[0].dst_reg, read.data[0].src_reg,
-			  read.data[0].off, read.data[0].imm);
+		test_fail(
+		    __FILE__, __LINE__,
+		    "%s: %02x dst %d src %d off %d imm %d became %02x dst %d src %d off %d imm %d",
+		    buf, insn->code, insn->dst_reg, insn->src_reg, insn->off, insn->imm,
+		    read.data[0].code, read.data[0].dst_reg, read.data[0].src_reg, read.data[0].off,
+		    read.data[0].imm);
 	vec_release(&read);
 }
 
@@ -57,16 +58,17 @@ static bool valid(const struct bpf_insn *insn)
 /* All immediates and offsets of interest, and the selecting ones, for one opcode and registers. */
 static void round_trip_fields(struct bpf_insn *insn, u32 *seen)
 {
-	static const s32 selectors[] = { 16, 0x40, 0x50, 0xa0, 0x41, 0x51, 0xa1, 0xe1, 0xf1, 0x100, 0x110,
-					 0x10000, 32 };
+	static const s32 selectors[] = { 16,   0x40, 0x50,  0xa0,  0x41,    0x51, 0xa1,
+					 0xe1, 0xf1, 0x100, 0x110, 0x10000, 32 };
 	u32 n_imm = ARRAY_SIZE(imm_values) + ARRAY_SIZE(selectors);
 
 	for (u32 i = 0; i < n_imm; i++) {
 		insn->imm = i < ARRAY_SIZE(imm_values) ? imm_values[i]
 						       : selectors[i - ARRAY_SIZE(imm_values)];
 		for (u32 j = 0; j < ARRAY_SIZE(off_values) + 2; j++) {
-			insn->off = j < ARRAY_SIZE(off_values) ? off_values[j]
-							       : (j - ARRAY_SIZE(off_values) + 1) * 16;
+			insn->off = j < ARRAY_SIZE(off_values)
+					? off_values[j]
+					: (j - ARRAY_SIZE(off_values) + 1) * 16;
 			if (insn->code == (BPF_JMP | BPF_EXIT) && insn->off)
 				continue; /* ignored by Linux and not printed */
 			if (!valid(insn))
@@ -98,12 +100,15 @@ TEST(disasm_and_asm_round_trip_over_all_valid_encodings)
 
 TEST(wide_immediates_keep_both_halves)
 {
-	static const u8 kinds[] = { 0, BPF_PSEUDO_MAP_VALUE, BPF_PSEUDO_BTF_ID, BPF_PSEUDO_MAP_IDX_VALUE };
+	static const u8 kinds[] = { 0, BPF_PSEUDO_MAP_VALUE, BPF_PSEUDO_BTF_ID,
+				    BPF_PSEUDO_MAP_IDX_VALUE };
 
 	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++)
 		for (u32 i = 0; i < ARRAY_SIZE(imm_values) * ARRAY_SIZE(imm_values); i++) {
 			struct bpf_insn insn[2] = {
-				{ .code = 0x18, .dst_reg = 3, .src_reg = kinds[k],
+				{ .code = 0x18,
+				  .dst_reg = 3,
+				  .src_reg = kinds[k],
 				  .imm = imm_values[i % ARRAY_SIZE(imm_values)] },
 				{ .imm = imm_values[i / ARRAY_SIZE(imm_values)] },
 			};
@@ -134,10 +139,12 @@ TEST(disasm_prints_as_linux_does)
 		   "(56) if w1 != 0xffffffff goto pc-3");
 	check_text((struct bpf_insn){ .code = 0xdb, .dst_reg = 1, .src_reg = 2 },
 		   "(db) lock *(u64 *)(r1 +0) += r2");
-	check_text((struct bpf_insn){ .code = 0xdb, .dst_reg = 10, .src_reg = 2, .off = -8, .imm = 1 },
-		   "(db) r2 = atomic64_fetch_add((u64 *)(r10 -8), r2)");
-	check_text((struct bpf_insn){ .code = 0xc3, .dst_reg = 10, .src_reg = 2, .off = -8, .imm = 0xf1 },
-		   "(c3) r0 = atomic_cmpxchg((u32 *)(r10 -8), r0, r2)");
+	check_text(
+	    (struct bpf_insn){ .code = 0xdb, .dst_reg = 10, .src_reg = 2, .off = -8, .imm = 1 },
+	    "(db) r2 = atomic64_fetch_add((u64 *)(r10 -8), r2)");
+	check_text(
+	    (struct bpf_insn){ .code = 0xc3, .dst_reg = 10, .src_reg = 2, .off = -8, .imm = 0xf1 },
+	    "(c3) r0 = atomic_cmpxchg((u32 *)(r10 -8), r0, r2)");
 	check_text((struct bpf_insn){ .code = 0xd3, .dst_reg = 0, .src_reg = 2, .imm = 0x100 },
 		   "(d3) r0 = load_acquire((u8 *)(r2 +0))");
 	check_text((struct bpf_insn){ .code = 0xbf, .dst_reg = 1, .src_reg = 2, .off = 8 },
@@ -148,7 +155,8 @@ TEST(disasm_prints_as_linux_does)
 	check_text((struct bpf_insn){ .code = 0x06, .imm = 70000 }, "(06) gotol pc+70000");
 	check_text((struct bpf_insn){ .code = 0x91, .dst_reg = 1, .src_reg = 2, .off = 4 },
 		   "(91) r1 = *(s8 *)(r2 +4)");
-	check_text((struct bpf_insn){ .code = 0xd7, .dst_reg = 1, .imm = 16 }, "(d7) r1 = bswap16 r1");
+	check_text((struct bpf_insn){ .code = 0xd7, .dst_reg = 1, .imm = 16 },
+		   "(d7) r1 = bswap16 r1");
 	check_text((struct bpf_insn){ .code = 0x50, .src_reg = 3, .imm = 14 },
 		   "(50) r0 = *(u8 *)skb[r3 + 14]");
 	check_text((struct bpf_insn){ .code = 0x95 }, "(95) exit");
@@ -167,7 +175,8 @@ static void check_refused(struct bpf_insn insn, const char *expected)
 
 TEST(decode_refuses_what_is_reserved)
 {
-	check_refused((struct bpf_insn){ .code = 0x07, .src_reg = 1 }, "BPF_ALU uses reserved fields");
+	check_refused((struct bpf_insn){ .code = 0x07, .src_reg = 1 },
+		      "BPF_ALU uses reserved fields");
 	check_refused((struct bpf_insn){ .code = 0x07, .off = 1 }, "BPF_ALU uses reserved fields");
 	check_refused((struct bpf_insn){ .code = 0x0f, .imm = 1 }, "BPF_ALU uses reserved fields");
 	check_refused((struct bpf_insn){ .code = 0x37, .imm = 1, .off = 2 },
@@ -179,11 +188,13 @@ TEST(decode_refuses_what_is_reserved)
 	check_refused((struct bpf_insn){ .code = 0x61, .imm = 1 }, "BPF_LDX uses reserved fields");
 	check_refused((struct bpf_insn){ .code = 0xdb, .imm = 0x20 },
 		      "BPF_ATOMIC uses invalid atomic opcode 20");
-	check_refused((struct bpf_insn){ .code = 0x18, .src_reg = 9 }, "unrecognized bpf_ld_imm64 insn");
+	check_refused((struct bpf_insn){ .code = 0x18, .src_reg = 9 },
+		      "unrecognized bpf_ld_imm64 insn");
 	check_refused((struct bpf_insn){ .code = 0xe5, .imm = 7 }, "invalid may_goto imm 7");
 	check_refused((struct bpf_insn){ .code = 0x95, .imm = 7 }, "BPF_EXIT uses reserved fields");
-	check_refused((struct bpf_insn){ .code = 0x8d }, "unknown opcode 8d (callx: calls through a "
-							 "register are not supported)");
+	check_refused((struct bpf_insn){ .code = 0x8d },
+		      "unknown opcode 8d (callx: calls through a "
+		      "register are not supported)");
 	check_refused((struct bpf_insn){ .code = INSN_TAIL_CALL }, "unknown opcode f5");
 	check_refused((struct bpf_insn){ .code = BPF_LDX | INSN_MODE_PROBE | BPF_W },
 		      "BPF_LDX uses reserved fields");
@@ -290,8 +301,10 @@ static void damaged_line(u64 *state, char *buf, size_t size)
 {
 	static const char chars[] = "r0123456789abcdefxlwgots =+-*/&|^%<>()[]:;#,.\n\t\xff";
 	struct text out = text_in(buf, size);
-	struct bpf_insn insn[2] = { { .code = random_next(state), .dst_reg = random_next(state),
-				      .src_reg = random_next(state), .off = random_next(state),
+	struct bpf_insn insn[2] = { { .code = random_next(state),
+				      .dst_reg = random_next(state),
+				      .src_reg = random_next(state),
+				      .off = random_next(state),
 				      .imm = random_next(state) },
 				    { .imm = random_next(state) } };
 

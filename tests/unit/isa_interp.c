@@ -50,14 +50,15 @@ static const struct helper_proto sum_proto = { .id = 1000, .fn = sum_arguments }
 static const struct helper_proto abort_proto = { .id = 1001, .fn = abort_here };
 static const struct helper_proto cancel_proto = { .id = 1002, .fn = cancel_later };
 static const struct helper_proto hold_proto = { .id = 1003, .fn = hold_record };
-static const struct helper_proto *const helpers[] = { &loop_proto, &sum_proto, &abort_proto,
+static const struct helper_proto *const helpers[] = { &loop_proto,   &sum_proto,  &abort_proto,
 						      &cancel_proto, &hold_proto, NULL };
 
 /* A program from text, prepared. */
 static bool make(struct prog *prog, const char *source, u32 flags, struct map **maps, u32 n_maps)
 {
-	struct test_image_opts opts = { .helpers = helpers, .flags = flags, .maps = maps,
-					.n_maps = n_maps };
+	struct test_image_opts opts = {
+		.helpers = helpers, .flags = flags, .maps = maps, .n_maps = n_maps
+	};
 
 	*prog = (struct prog){ .image = test_image_text(source, &opts) };
 	if (prog->image && interp_prepare(prog) == 0)
@@ -109,11 +110,12 @@ TEST(a_call_keeps_r6_to_r10)
 
 TEST(stacks_start_zeroed)
 {
-	CHECK_EQ(run_plain("call sub\ncall sub\nr0 = *(u64 *)(r10 -512)\nr1 = *(u64 *)(r10 -8)\n"
-			   "r0 |= r1\nexit\n"
-			   "sub: r0 = *(u64 *)(r10 -512)\n*(u64 *)(r10 -512) = 7\nif r0 == 0 goto pc+1\n"
-			   "*(u64 *)(r1 +0) = 0\nexit"),
-		 0);
+	CHECK_EQ(
+	    run_plain("call sub\ncall sub\nr0 = *(u64 *)(r10 -512)\nr1 = *(u64 *)(r10 -8)\n"
+		      "r0 |= r1\nexit\n"
+		      "sub: r0 = *(u64 *)(r10 -512)\n*(u64 *)(r10 -512) = 7\nif r0 == 0 goto pc+1\n"
+		      "*(u64 *)(r1 +0) = 0\nexit"),
+	    0);
 }
 
 TEST(eight_frames)
@@ -132,9 +134,10 @@ TEST(endless_recursion_ends_the_run)
 	CHECK_EQ(rc.status, RUN_BUDGET);
 }
 
-static const char sum_loop[] = "r1 = 100\nr2 = func body\nr3 = r10\nr3 += -8\n*(u64 *)(r10 -8) = 0\nr4 = 0\n"
-			       "call bpf_loop\nr0 = *(u64 *)(r10 -8)\nexit\n"
-			       "body: r3 = *(u64 *)(r2 +0)\nr3 += r1\n*(u64 *)(r2 +0) = r3\nr0 = 0\nexit";
+static const char sum_loop[] =
+    "r1 = 100\nr2 = func body\nr3 = r10\nr3 += -8\n*(u64 *)(r10 -8) = 0\nr4 = 0\n"
+    "call bpf_loop\nr0 = *(u64 *)(r10 -8)\nexit\n"
+    "body: r3 = *(u64 *)(r2 +0)\nr3 += r1\n*(u64 *)(r2 +0) = r3\nr0 = 0\nexit";
 
 TEST(callbacks_run_in_frames_of_their_own)
 {
@@ -143,12 +146,13 @@ TEST(callbacks_run_in_frames_of_their_own)
 
 TEST(callbacks_nest)
 {
-	CHECK_EQ(run_plain("r1 = 5\nr2 = func outer\nr3 = r10\nr3 += -8\n*(u64 *)(r10 -8) = 0\nr4 = 0\n"
-			   "call bpf_loop\nr0 = *(u64 *)(r10 -8)\nexit\n"
-			   "outer: r1 = 7\nr3 = r2\nr2 = func inner\nr4 = 0\n*(u64 *)(r10 -256) = -1\n"
-			   "call bpf_loop\nr0 = 0\nexit\n"
-			   "inner: r3 = *(u64 *)(r2 +0)\nr3 += 1\n*(u64 *)(r2 +0) = r3\nr0 = 0\nexit"),
-		 35);
+	CHECK_EQ(
+	    run_plain("r1 = 5\nr2 = func outer\nr3 = r10\nr3 += -8\n*(u64 *)(r10 -8) = 0\nr4 = 0\n"
+		      "call bpf_loop\nr0 = *(u64 *)(r10 -8)\nexit\n"
+		      "outer: r1 = 7\nr3 = r2\nr2 = func inner\nr4 = 0\n*(u64 *)(r10 -256) = -1\n"
+		      "call bpf_loop\nr0 = 0\nexit\n"
+		      "inner: r3 = *(u64 *)(r2 +0)\nr3 += 1\n*(u64 *)(r2 +0) = r3\nr0 = 0\nexit"),
+	    35);
 }
 
 TEST(a_callback_can_call_and_stop_the_loop)
@@ -159,7 +163,8 @@ TEST(a_callback_can_call_and_stop_the_loop)
 		 42);
 }
 
-static const char count_down[] = "r0 = 0\nr1 = 10\nagain: r0 += 1\nr1 += -1\nif r1 != 0 goto again\nexit";
+static const char count_down[] =
+    "r0 = 0\nr1 = 10\nagain: r0 += 1\nr1 += -1\nif r1 != 0 goto again\nexit";
 
 TEST(a_budget_of_just_enough)
 {
@@ -207,7 +212,8 @@ TEST(cancelling_ends_an_endless_loop_and_drops_what_is_held)
 	struct run_ctx rc = { .budget = 1000 };
 
 	dropped = 0;
-	CHECK_EQ(run_text("call 1003\ncall 1003\ncall 1002\nagain: goto again", IMAGE_BUDGET, &rc), 0);
+	CHECK_EQ(run_text("call 1003\ncall 1003\ncall 1002\nagain: goto again", IMAGE_BUDGET, &rc),
+		 0);
 	CHECK_EQ(rc.status, RUN_CANCELLED);
 	CHECK_EQ(dropped, 2);
 	CHECK_EQ(rc.n_held, 0);
@@ -228,10 +234,11 @@ TEST(may_goto_counts_for_each_activation)
 {
 	CHECK_EQ(run_plain("r0 = 0\nagain: may_goto end\nr0 += 1\ngoto again\nend: exit"),
 		 BPF_MAX_LOOP_COUNT);
-	CHECK_EQ(run_plain("r6 = 2\nmore: call sub\nr6 += -1\nif r6 != 0 goto more\nexit\n"
-			   "sub: r0 = 0\nagain: may_goto end\nr0 += 1\nif r0 s< 5000000 goto again\n"
-			   "end: exit"),
-		 5000000);
+	CHECK_EQ(
+	    run_plain("r6 = 2\nmore: call sub\nr6 += -1\nif r6 != 0 goto more\nexit\n"
+		      "sub: r0 = 0\nagain: may_goto end\nr0 += 1\nif r0 s< 5000000 goto again\n"
+		      "end: exit"),
+	    5000000);
 }
 
 /* A prog array without the maps room: what run_tail_target reads of it. */
@@ -288,12 +295,13 @@ TEST(a_tail_call_from_a_subprogram_returns_to_its_caller)
 	struct prog caller, target, *progs[] = { NULL, &target };
 	struct run_ctx rc = { .progs = progs, .n_progs = 2 };
 
-	REQUIRE(make(&caller,
-		     "r6 = 100\ncall sub\nr0 += r6\nr1 = 1\nr2 = func body\nr3 = r10\nr3 += -8\nr4 = 0\n"
-		     "*(u64 *)(r10 -8) = r0\ncall bpf_loop\nr0 = *(u64 *)(r10 -8)\nexit\n"
-		     "sub: r2 = map[idx:0]\nr3 = 0\ncall 12\nr0 = 1\nexit\n"
-		     "body: r3 = *(u64 *)(r2 +0)\nr3 += 1000\n*(u64 *)(r2 +0) = r3\nr0 = 0\nexit",
-		     0, maps, 1));
+	REQUIRE(make(
+	    &caller,
+	    "r6 = 100\ncall sub\nr0 += r6\nr1 = 1\nr2 = func body\nr3 = r10\nr3 += -8\nr4 = 0\n"
+	    "*(u64 *)(r10 -8) = r0\ncall bpf_loop\nr0 = *(u64 *)(r10 -8)\nexit\n"
+	    "sub: r2 = map[idx:0]\nr3 = 0\ncall 12\nr0 = 1\nexit\n"
+	    "body: r3 = *(u64 *)(r2 +0)\nr3 += 1000\n*(u64 *)(r2 +0) = r3\nr0 = 0\nexit",
+	    0, maps, 1));
 	REQUIRE(make(&target, "r6 = 7\ncall inner\nexit\ninner: r0 = 23\nexit", 0, NULL, 0));
 	CHECK_EQ(prog_run(&caller, NULL, &rc), 1123);
 	CHECK(rc.prog == &caller);
@@ -304,9 +312,10 @@ TEST(a_tail_call_from_a_subprogram_returns_to_its_caller)
 TEST(tail_calls_from_subprograms_fit_with_the_deepest_frames_allowed)
 {
 	/* main -> 7 subprograms (256 bytes together) -> tail call of itself, 33 times */
-	static const char source[] = "main: r6 = r1\nr2 = 6\ncall sub\nr0 += 1\nexit\n"
-				     "sub: r0 = 0\nif r2 == 0 goto last\nr2 += -1\ncall sub\nr0 += 1\nexit\n"
-				     "last: r2 = map[idx:0]\nr3 = 0\ncall 12\nr0 = 0\nexit";
+	static const char source[] =
+	    "main: r6 = r1\nr2 = 6\ncall sub\nr0 += 1\nexit\n"
+	    "sub: r0 = 0\nif r2 == 0 goto last\nr2 += -1\ncall sub\nr0 += 1\nexit\n"
+	    "last: r2 = map[idx:0]\nr3 = 0\ncall 12\nr0 = 0\nexit";
 	struct fake_array array = { .slots = { 1 } };
 	struct map *maps[] = { fake_array(&array) };
 	struct prog prog, *progs[] = { NULL, &prog };
@@ -343,7 +352,8 @@ TEST(a_tracer_sees_every_instruction)
 	struct run_ctx rc = { .budget = 100 };
 	struct prog prog;
 
-	REQUIRE(make(&prog, "r0 = 3\nagain: r0 += -1\ncall sub\nif r0 != 0 goto again\nexit\nsub: exit",
+	REQUIRE(make(&prog,
+		     "r0 = 3\nagain: r0 += -1\ncall sub\nif r0 != 0 goto again\nexit\nsub: exit",
 		     IMAGE_BUDGET, NULL, 0));
 	CHECK_EQ(interp_trace(&prog, NULL, &rc, &tracer), 0);
 	CHECK_EQ(trace.n, 14);
@@ -364,9 +374,10 @@ static bool no_packet(const void *ctx, s32 offset, u32 size, u64 *out)
 
 TEST(legacy_packet_loads)
 {
-	static const char source[] = "r6 = r1\nr7 = -20\nr0 = *(u16 *)skb[r7 + 22]\nr8 = r0\n"
-				     "r0 = *(u32 *)skb[-4096]\nr9 = r0\ncall sub\nr0 += r8\nr0 += r9\nexit\n"
-				     "sub: r6 = 0\nr0 = *(u8 *)skb[666]\nr0 = 99\nexit";
+	static const char source[] =
+	    "r6 = r1\nr7 = -20\nr0 = *(u16 *)skb[r7 + 22]\nr8 = r0\n"
+	    "r0 = *(u32 *)skb[-4096]\nr9 = r0\ncall sub\nr0 += r8\nr0 += r9\nexit\n"
+	    "sub: r6 = 0\nr0 = *(u8 *)skb[666]\nr0 = 99\nexit";
 	struct test_image_opts opts = { .load_packet = no_packet };
 	struct prog prog = { .image = test_image_text(source, &opts) };
 	struct run_ctx rc = { 0 };
@@ -393,10 +404,10 @@ TEST(probe_loads_stay_in_the_arena)
 TEST(what_is_no_image_is_not_prepared)
 {
 	static const struct bpf_insn bad[] = {
-		{ .code = 0x85, .imm = 3 },		/* no such call */
-		{ .code = 0x05, .off = 5 },		/* out of the program */
+		{ .code = 0x85, .imm = 3 }, /* no such call */
+		{ .code = 0x05, .off = 5 }, /* out of the program */
 		{ .code = 0x05, .off = -2 },
-		{ .code = 0x18, .src_reg = 6 },		/* no such map, and cut short */
+		{ .code = 0x18, .src_reg = 6 }, /* no such map, and cut short */
 		{ .code = 0xff },
 		{ .code = 0x8d },
 		{ .code = 0xb7, .dst_reg = 11 },
@@ -406,7 +417,9 @@ TEST(what_is_no_image_is_not_prepared)
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct bpf_insn insns[2] = { bad[i], { .code = 0x95 } };
 		struct image_subprog sub = { .len = 2, .stack_depth = 512 };
-		struct image image = { .insns = insns, .len = 2, .subprogs = &sub, .n_subprogs = 1 };
+		struct image image = {
+			.insns = insns, .len = 2, .subprogs = &sub, .n_subprogs = 1
+		};
 		struct prog prog = { .image = &image };
 
 		CHECK_EQ(interp_prepare(&prog), -EINVAL);
