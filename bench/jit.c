@@ -50,8 +50,20 @@ void *native_lookup(void *m, const void *key)
 	return (void *)(uintptr_t)array_lookup(0, (u64)(uintptr_t)key, 0, 0, 0, NULL);
 }
 
+static u64 mix(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
+{
+	return (r1 ^ r2) * 0x9e3779b97f4a7c15;
+}
+
+u64 native_mix(u64 x, u64 y)
+{
+	return mix(x, y, 0, 0, 0, NULL);
+}
+
+/* Helper n of the kernels is calls[n - 1]. */
 static const struct helper_proto lookup = { .id = BPF_FUNC_map_lookup_elem, .fn = array_lookup };
-static const struct helper_proto *calls[] = { &lookup };
+static const struct helper_proto mixer = { .id = 0x10000, .fn = mix };
+static const struct helper_proto *calls[] = { &lookup, &mixer };
 
 static u64 now_ns(void)
 {
@@ -115,7 +127,7 @@ static void lower(struct image *image)
 		} else if (insn_is_subprog_call(insn) && image->n_subprogs == 1) {
 			add_subprog(image, i + 1 + (u32)insn->imm);
 		} else if (insn_is_call(insn) && !insn->src_reg) {
-			insn->imm = 0;
+			insn->imm--;
 		}
 	}
 }
@@ -126,7 +138,7 @@ static struct image make_image(struct bpf_insn *insns, u32 len)
 	static u32 n;
 	struct image image = { .insns = insns, .len = len, .subprogs = subprogs[n++],
 			       .n_subprogs = 1, .maps = maps, .n_maps = 1, .calls = calls,
-			       .n_calls = 1 };
+			       .n_calls = ARRAY_SIZE(calls) };
 
 	image.subprogs[0] = (struct image_subprog){ .len = len, .stack_depth = 512 };
 	lower(&image);

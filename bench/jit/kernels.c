@@ -10,11 +10,13 @@
 #define KERNEL(name) u64 native_##name(const struct input *in)
 #define HELPER(name)
 #define lookup native_lookup
+#define mix    native_mix
 #define MAP ((void *)0)
 #else
 #define KERNEL(name) __attribute__((section(#name), used)) u64 bpf_##name(const struct input *in)
 #define HELPER(kernel) __attribute__((section(#kernel)))
 static void *(*const lookup)(void *map, const void *key) = (void *)1;
+static u64 (*const mix)(u64 x, u64 y) = (void *)2;
 #define MAP ((void *)KERNEL_MAP) /* the bench makes it the address of its map */
 #endif
 
@@ -253,6 +255,16 @@ KERNEL(divide)
 		sum += a;
 	}
 	return sum;
+}
+
+/* 64 calls of a helper. */
+KERNEL(call_helpers)
+{
+	u64 x = 1;
+
+	for (int i = 0; i < 64; i++)
+		x = mix(x, in->bytes[i]);
+	return x;
 }
 
 /* Behind its caller, so that the section begins with the program. */

@@ -33,8 +33,11 @@ struct input {
 	K(parse_numbers)                                                                           \
 	K(sort)                                                                                    \
 	K(divide)                                                                                  \
-	K(call_functions)
+	K(call_functions)                                                                          \
+	K(call_helpers)
 
+/* The helpers, for native code. */
 void *native_lookup(void *map, const void *key);
+u64 native_mix(u64 x, u64 y);
 
 #endif
