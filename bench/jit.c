@@ -16,7 +16,7 @@
 #include "jit/kernels.h"
 #include "maps/map.h"
 
-#define ROUNDS 40
+#define ROUNDS   40
 #define ROUND_NS 300000
 
 #define DECLARE(name) u64 native_##name(const struct input *in);
@@ -32,10 +32,11 @@ static const struct {
 
 static struct input input;
 static u64 values[256];
-static struct map map = { .facts = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8,
-				     .max_entries = 200 },
-			  .values = (u8 *)values,
-			  .stride = 8 };
+static struct map map = {
+	.facts = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 200 },
+	.values = (u8 *)values,
+	.stride = 8
+};
 static struct map *maps[] = { &map };
 
 static u64 array_lookup(u64 r1, u64 key, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
@@ -110,9 +111,8 @@ static void add_subprog(struct image *image, u32 start)
 	struct image_subprog *last = &image->subprogs[image->n_subprogs - 1];
 
 	last->len = start - last->start;
-	image->subprogs[image->n_subprogs++] = (struct image_subprog){
-		.start = start, .len = image->len - start, .stack_depth = 512
-	};
+	image->subprogs[image->n_subprogs++] =
+	    (struct image_subprog){ .start = start, .len = image->len - start, .stack_depth = 512 };
 }
 
 /* At most one function is called, and it lies behind the program. */
@@ -136,8 +136,13 @@ static struct image make_image(struct bpf_insn *insns, u32 len)
 {
 	static struct image_subprog subprogs[64][2];
 	static u32 n;
-	struct image image = { .insns = insns, .len = len, .subprogs = subprogs[n++],
-			       .n_subprogs = 1, .maps = maps, .n_maps = 1, .calls = calls,
+	struct image image = { .insns = insns,
+			       .len = len,
+			       .subprogs = subprogs[n++],
+			       .n_subprogs = 1,
+			       .maps = maps,
+			       .n_maps = 1,
+			       .calls = calls,
 			       .n_calls = ARRAY_SIZE(calls) };
 
 	image.subprogs[0] = (struct image_subprog){ .len = len, .stack_depth = 512 };
@@ -180,8 +185,8 @@ static u64 run_times(struct runner *runner, u64 n)
 	u64 start = now_ns();
 
 	for (u64 i = 0; i < n; i++)
-		runner->result = runner->prog ? prog_run(runner->prog, &input, &rc)
-					      : runner->native(&input);
+		runner->result =
+		    runner->prog ? prog_run(runner->prog, &input, &rc) : runner->native(&input);
 	return now_ns() - start;
 }
 
@@ -206,7 +211,8 @@ static void prepare(struct prog *prog, struct image *image, bool jit)
 static double measure(u32 i, struct image *image)
 {
 	struct prog jit, interp;
-	struct runner runners[] = { { .native = kernels[i].native }, { .prog = &jit },
+	struct runner runners[] = { { .native = kernels[i].native },
+				    { .prog = &jit },
 				    { .prog = &interp } };
 
 	prepare(&jit, image, true);
@@ -217,8 +223,8 @@ static double measure(u32 i, struct image *image)
 	if (runners[0].result != runners[1].result || runners[0].result != runners[2].result)
 		die("a kernel's results differ");
 	printf("%-16s %6u %10.1f %10.1f %10.1f %8.2f %8.1f\n", kernels[i].name, image->len,
-	       runners[0].best, runners[1].best, runners[2].best,
-	       runners[1].best / runners[0].best, runners[2].best / runners[0].best);
+	       runners[0].best, runners[1].best, runners[2].best, runners[1].best / runners[0].best,
+	       runners[2].best / runners[0].best);
 	jit_release(&jit);
 	interp_release(&interp);
 	return runners[1].best / runners[0].best;
@@ -272,9 +278,10 @@ static void measure_compile(struct image *images)
 		}
 		prepared = MIN(prepared, now_ns() - start);
 	}
-	printf("compiling: %.0f ns an instruction, %.1f bytes each; installing: %.1f us a program\n",
-	       (double)compile / (double)insns, (double)bytes / (double)insns,
-	       (double)(prepared - compile) / 1000 / ARRAY_SIZE(kernels));
+	printf(
+	    "compiling: %.0f ns an instruction, %.1f bytes each; installing: %.1f us a program\n",
+	    (double)compile / (double)insns, (double)bytes / (double)insns,
+	    (double)(prepared - compile) / 1000 / ARRAY_SIZE(kernels));
 }
 
 int main(void)

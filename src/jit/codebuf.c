@@ -3,8 +3,8 @@
 
 #include "jit/jit.h"
 
-#define UNBOUND UINT32_MAX
-#define MAX_CODE (1u << 30) /* so that any displacement fits 32 bits */
+#define UNBOUND      UINT32_MAX
+#define MAX_CODE     (1u << 30) /* so that any displacement fits 32 bits */
 #define RELAX_ROUNDS 16
 
 void codebuf_init(struct codebuf *buf, u32 labels)
@@ -15,7 +15,7 @@ void codebuf_init(struct codebuf *buf, u32 labels)
 		return;
 	}
 	buf->labels.len = labels;
-	vec_for_each(label, &buf->labels)
+	vec_for_each (label, &buf->labels)
 		label->pos = UNBOUND;
 }
 
@@ -105,7 +105,7 @@ static void lay_out(const struct layout *layout)
 {
 	u32 total = 0;
 
-	vec_for_each(branch, &layout->buf->branches) {
+	vec_for_each (branch, &layout->buf->branches) {
 		layout->shift[branch - layout->buf->branches.data] = total;
 		total += branch_size(layout, branch);
 	}
@@ -140,7 +140,7 @@ static void relax(const struct layout *layout)
 	struct codebuf *buf = layout->buf;
 	bool changed = true;
 
-	vec_for_each(branch, &buf->branches)
+	vec_for_each (branch, &buf->branches)
 		branch->far = !layout->ops->forms[branch->kind].near_size;
 	lay_out(layout);
 	for (int round = 0; changed; round++) {
@@ -159,11 +159,11 @@ static void relax(const struct layout *layout)
 
 static bool all_bound(struct codebuf *buf)
 {
-	vec_for_each(branch, &buf->branches)
+	vec_for_each (branch, &buf->branches)
 		if (branch->target >= buf->labels.len ||
 		    buf->labels.data[branch->target].pos == UNBOUND)
 			return false;
-	vec_for_each(reloc, &buf->relocs)
+	vec_for_each (reloc, &buf->relocs)
 		if (reloc->kind == JIT_RELOC_CALL && buf->labels.data[reloc->veneer].pos == UNBOUND)
 			return false;
 	return true;
@@ -197,7 +197,7 @@ static void write_relocs(const struct layout *layout, struct jit_reloc *out)
 {
 	struct codebuf *buf = layout->buf;
 
-	vec_for_each(reloc, &buf->relocs) {
+	vec_for_each (reloc, &buf->relocs) {
 		u32 veneer = 0;
 
 		if (reloc->kind == JIT_RELOC_CALL)
@@ -213,7 +213,7 @@ static void write_relocs(const struct layout *layout, struct jit_reloc *out)
 
 static void write_labels(const struct layout *layout, u32 *where)
 {
-	vec_for_each(label, &layout->buf->labels)
+	vec_for_each (label, &layout->buf->labels)
 		*where++ = label->pos == UNBOUND ? UNBOUND : offset_of(layout, *label);
 }
 

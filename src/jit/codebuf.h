@@ -37,16 +37,16 @@ struct code_branch {
 
 /* What a relocation stands for; index and addend say which. jit.c knows the values. */
 enum jit_symbol {
-	JIT_SYM_MAP,	    /* image->maps[index]: the struct map */
+	JIT_SYM_MAP,        /* image->maps[index]: the struct map */
 	JIT_SYM_MAP_VALUE,  /* address of byte addend in the value of single-value array index */
 	JIT_SYM_MAP_VALUES, /* first element of array map index */
-	JIT_SYM_PROG,	    /* the struct prog itself */
-	JIT_SYM_HELPER,	    /* function of image->calls[index] */
+	JIT_SYM_PROG,       /* the struct prog itself */
+	JIT_SYM_HELPER,     /* function of image->calls[index] */
 	JIT_SYM_RUNTIME,    /* function index of enum jit_runtime */
 };
 
 enum jit_runtime {
-	JIT_RUN_ABORT,	     /* run_abort */
+	JIT_RUN_ABORT,       /* run_abort */
 	JIT_RUN_TAIL_TARGET, /* run_tail_target */
 	JIT_RUN_LOAD_PACKET, /* image->load_packet */
 	JIT_RUNTIME_MAX,
@@ -54,7 +54,7 @@ enum jit_runtime {
 
 enum jit_reloc_kind {
 	JIT_RELOC_ABS64, /* 8 bytes: the symbol's address */
-	JIT_RELOC_CALL,	 /* the operand of a call: to the symbol, or to its veneer when out of reach */
+	JIT_RELOC_CALL,  /* operand of a call: the symbol, or its veneer when that is too far */
 };
 
 struct code_reloc {

@@ -113,8 +113,8 @@ int jit_install(const struct jit_target *target, const struct jit_code *code, st
 	}
 	prog->code = mem;
 	prog->code_len = code->len;
-	prog->entry = (u64(*)(void *, struct prog *, struct run_ctx *))(uintptr_t)(mem.rx +
-										    code->entry);
+	prog->entry =
+	    (u64(*)(void *, struct prog *, struct run_ctx *))(uintptr_t)(mem.rx + code->entry);
 	prog->tail_entry = mem.rx + code->tail_entry;
 	prog->jited = true;
 	return 0;

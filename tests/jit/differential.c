@@ -92,11 +92,11 @@ static void try_seed(struct world *world, u64 seed, struct totals *totals)
 
 static void report(const struct totals *totals)
 {
-	test_note("%llu programs, %.1f instructions and %.0f bytes of code each, %.1f%% out of budget",
-		  (unsigned long long)totals->programs,
-		  (double)totals->insns / (double)totals->programs,
-		  (double)totals->code_bytes / (double)totals->programs,
-		  100.0 * (double)totals->ended_early / (double)totals->programs);
+	test_note(
+	    "%llu programs, %.1f instructions and %.0f bytes of code each, %.1f%% out of budget",
+	    (unsigned long long)totals->programs, (double)totals->insns / (double)totals->programs,
+	    (double)totals->code_bytes / (double)totals->programs,
+	    100.0 * (double)totals->ended_early / (double)totals->programs);
 	for (u32 i = 0; i < GEN_N_FEATURES; i++)
 		test_note("%5.1f%% with %s",
 			  100.0 * (double)totals->features[i] / (double)totals->programs,

@@ -13,16 +13,17 @@
 #include "lib/test.h"
 
 static const char *const names64[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-					 "r8",	"r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
-static const char *const names32[16] = { "eax", "ecx", "edx",  "ebx",  "esp",  "ebp",
-					 "esi", "edi", "r8d",  "r9d",  "r10d", "r11d",
+					 "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+static const char *const names32[16] = { "eax",  "ecx",  "edx",  "ebx", "esp",  "ebp",
+					 "esi",  "edi",  "r8d",  "r9d", "r10d", "r11d",
 					 "r12d", "r13d", "r14d", "r15d" };
-static const char *const names16[16] = { "ax",	 "cx",	 "dx",	 "bx",	 "sp",	 "bp",
-					 "si",	 "di",	 "r8w",	 "r9w",	 "r10w", "r11w",
+static const char *const names16[16] = { "ax",   "cx",   "dx",   "bx",  "sp",   "bp",
+					 "si",   "di",   "r8w",  "r9w", "r10w", "r11w",
 					 "r12w", "r13w", "r14w", "r15w" };
-static const char *const names8[16] = { "al",	"cl",	"dl",	"bl",	"spl",	"bpl",
-					"sil",	"dil",	"r8b",	"r9b",	"r10b", "r11b",
-					"r12b", "r13b", "r14b", "r15b" };
+static const char *const names8[16] = {
+	"al",  "cl",  "dl",   "bl",   "spl",  "bpl",  "sil",  "dil",
+	"r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"
+};
 static const s32 disps[] = { 0, 1, -1, 8, 127, -128, 128, -129, 0x12345678, INT32_MIN };
 static const s32 imms[] = { 0, 1, -1, 127, -128, 128, -129, 0x7fff, INT32_MAX, INT32_MIN };
 
@@ -30,8 +31,10 @@ static struct codebuf buf;
 
 static const char *name(u8 size, u8 reg)
 {
-	return size == 8 ? names64[reg] : size == 4 ? names32[reg] : size == 2 ? names16[reg]
-									       : names8[reg];
+	return size == 8   ? names64[reg]
+	       : size == 4 ? names32[reg]
+	       : size == 2 ? names16[reg]
+			   : names8[reg];
 }
 
 static const char *wname(bool w, u8 reg)
@@ -68,7 +71,8 @@ static void expect(const char *fmt, ...)
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
 	ZydisFormatterSetProperty(&formatter, ZYDIS_FORMATTER_PROP_FORCE_SIZE, ZYAN_TRUE);
-	if (ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, buf.bytes.data, buf.bytes.len, &insn, ops))) {
+	if (ZYAN_SUCCESS(
+		ZydisDecoderDecodeFull(&decoder, buf.bytes.data, buf.bytes.len, &insn, ops))) {
 		ZydisFormatterFormatInstruction(&formatter, &insn, ops, insn.operand_count_visible,
 						got, sizeof(got), ZYDIS_RUNTIME_ADDRESS_NONE, NULL);
 		CHECK_EQ(insn.length, buf.bytes.len);
@@ -85,8 +89,11 @@ static void expect(const char *fmt, ...)
 static const char *mem_text(u8 size, struct x86_mem mem)
 {
 	static char out[96];
-	static const char *const kinds[] = { [0] = "", [1] = "byte ptr ", [2] = "word ptr ",
-					     [4] = "dword ptr ", [8] = "qword ptr " };
+	static const char *const kinds[] = { [0] = "",
+					     [1] = "byte ptr ",
+					     [2] = "word ptr ",
+					     [4] = "dword ptr ",
+					     [8] = "qword ptr " };
 	int n = snprintf(out, sizeof(out), "%s[%s", kinds[size], names64[mem.base]);
 
 	if (mem.scale == 1)
@@ -112,13 +119,14 @@ static const char *imm_text(u8 size, s32 imm)
 	return out;
 }
 
-#define FOR_REGS(r) for (u8 r = 0; r < 16; r++)
+#define FOR_REGS(r)   for (u8 r = 0; r < 16; r++)
 #define FOR_WIDTHS(w) for (int w = 0; w < 2; w++)
-#define FOR_MEMS(mem)                                                                              \
-	FOR_REGS(base_)                                                                            \
-	for (u32 disp_ = 0; disp_ < ARRAY_SIZE(disps); disp_++)                                    \
-		for (struct x86_mem mem = x86_at(base_, disps[disp_]), *once_ = &mem; once_; once_ = NULL)
-#define FOR_IMMS(imm)                                                                              \
+#define FOR_MEMS(mem)                                                                        \
+	FOR_REGS(base_)                                                                      \
+	for (u32 disp_ = 0; disp_ < ARRAY_SIZE(disps); disp_++)                              \
+		for (struct x86_mem mem = x86_at(base_, disps[disp_]), *once_ = &mem; once_; \
+		     once_ = NULL)
+#define FOR_IMMS(imm) \
 	for (u32 imm_ = 0, imm; imm_ < ARRAY_SIZE(imms) && (imm = (u32)imms[imm_], true); imm_++)
 
 static const char *const alu_names[] = { "add", "or", "adc", "sbb", "and", "sub", "xor", "cmp" };
@@ -126,11 +134,13 @@ static const char *const alu_names[] = { "add", "or", "adc", "sbb", "and", "sub"
 TEST(alu_between_registers)
 {
 	for (u32 op = ALU_ADD; op <= ALU_CMP; op++)
-		FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src) {
+		FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src)
+		{
 			x86_alu_rr(&buf, op, w, dst, src);
 			expect("%s %s, %s", alu_names[op], wname(w, dst), wname(w, src));
 		}
-	FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src) {
+	FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src)
+	{
 		x86_test_rr(&buf, w, dst, src);
 		expect("test %s, %s", wname(w, dst), wname(w, src));
 		x86_imul_rr(&buf, w, dst, src);
@@ -143,20 +153,25 @@ TEST(alu_between_registers)
 TEST(alu_with_immediates)
 {
 	for (u32 op = ALU_ADD; op <= ALU_CMP; op++)
-		FOR_WIDTHS(w) FOR_REGS(dst) FOR_IMMS(imm) {
+		FOR_WIDTHS(w) FOR_REGS(dst) FOR_IMMS(imm)
+		{
 			x86_alu_ri(&buf, op, w, dst, (s32)imm);
-			expect("%s %s, %s", alu_names[op], wname(w, dst), imm_text(w ? 8 : 4, (s32)imm));
+			expect("%s %s, %s", alu_names[op], wname(w, dst),
+			       imm_text(w ? 8 : 4, (s32)imm));
 		}
-	FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src) FOR_IMMS(imm) {
+	FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src) FOR_IMMS(imm)
+	{
 		x86_imul_rri(&buf, w, dst, src, (s32)imm);
-		expect("imul %s, %s, %s", wname(w, dst), wname(w, src), imm_text(w ? 8 : 4, (s32)imm));
+		expect("imul %s, %s, %s", wname(w, dst), wname(w, src),
+		       imm_text(w ? 8 : 4, (s32)imm));
 	}
 }
 
 /* Zero in the upper bits of the immediate leaves nothing to test there. */
 TEST(test_is_narrowed)
 {
-	FOR_WIDTHS(w) FOR_REGS(reg) FOR_IMMS(imm) {
+	FOR_WIDTHS(w) FOR_REGS(reg) FOR_IMMS(imm)
+	{
 		s32 value = (s32)imm;
 		u8 size = value >= 0 ? value < 0x80 ? 1 : 4 : w ? 8 : 4;
 
@@ -168,17 +183,20 @@ TEST(test_is_narrowed)
 TEST(alu_with_memory)
 {
 	for (u32 op = ALU_ADD; op <= ALU_CMP; op++)
-		FOR_WIDTHS(w) FOR_REGS(reg) FOR_MEMS(mem) {
+		FOR_WIDTHS(w) FOR_REGS(reg) FOR_MEMS(mem)
+		{
 			x86_alu_mr(&buf, op, w, mem, reg);
 			expect("%s %s, %s", alu_names[op], mem_text(w ? 8 : 4, mem), wname(w, reg));
 			x86_alu_rm(&buf, op, w, reg, mem);
 			expect("%s %s, %s", alu_names[op], wname(w, reg), mem_text(w ? 8 : 4, mem));
 		}
-	FOR_WIDTHS(w) FOR_MEMS(mem) FOR_IMMS(imm) {
+	FOR_WIDTHS(w) FOR_MEMS(mem) FOR_IMMS(imm)
+	{
 		x86_alu_mi(&buf, ALU_CMP, w, mem, (s32)imm);
 		expect("cmp %s, %s", mem_text(w ? 8 : 4, mem), imm_text(w ? 8 : 4, (s32)imm));
 	}
-	FOR_WIDTHS(w) FOR_MEMS(mem) {
+	FOR_WIDTHS(w) FOR_MEMS(mem)
+	{
 		x86_dec_m(&buf, w, mem);
 		expect("dec %s", mem_text(w ? 8 : 4, mem));
 	}
@@ -186,9 +204,12 @@ TEST(alu_with_memory)
 
 TEST(one_register)
 {
-	static const char *const unary[] = { NULL, NULL, "not", "neg", "mul", "imul", "div", "idiv" };
+	static const char *const unary[] = {
+		NULL, NULL, "not", "neg", "mul", "imul", "div", "idiv"
+	};
 
-	FOR_WIDTHS(w) FOR_REGS(reg) {
+	FOR_WIDTHS(w) FOR_REGS(reg)
+	{
 		for (u32 op = UNARY_NOT; op <= UNARY_IDIV; op++) {
 			x86_unary(&buf, op, w, reg);
 			expect("%s %s", unary[op], wname(w, reg));
@@ -196,7 +217,8 @@ TEST(one_register)
 		x86_bswap(&buf, w, reg);
 		expect("bswap %s", wname(w, reg));
 	}
-	FOR_REGS(reg) {
+	FOR_REGS(reg)
+	{
 		x86_ror16_8(&buf, reg);
 		expect("ror %s, 0x08", names16[reg]);
 		x86_push(&buf, reg);
@@ -212,21 +234,23 @@ TEST(one_register)
 
 TEST(shifts)
 {
-	static const enum x86_shift ops[] = { SHIFT_ROL, SHIFT_ROR, SHIFT_SHL, SHIFT_SHR, SHIFT_SAR };
+	static const enum x86_shift ops[] = { SHIFT_ROL, SHIFT_ROR, SHIFT_SHL, SHIFT_SHR,
+					      SHIFT_SAR };
 	static const char *const texts[] = { "rol", "ror", "shl", "shr", "sar" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(ops); i++)
-		FOR_WIDTHS(w) FOR_REGS(dst) {
+		FOR_WIDTHS(w) FOR_REGS(dst)
+		{
 			for (u8 count = 1; count < (w ? 64 : 32); count++) {
 				x86_shift_ri(&buf, ops[i], w, dst, count);
-				expect("%s %s, %s", texts[i], wname(w, dst),
-				       imm_text(1, count));
+				expect("%s %s, %s", texts[i], wname(w, dst), imm_text(1, count));
 			}
 			x86_shift_cl(&buf, ops[i], w, dst);
 			expect("%s %s, cl", texts[i], wname(w, dst));
 		}
 	for (u32 i = 2; i < ARRAY_SIZE(ops); i++)
-		FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src) FOR_REGS(count) {
+		FOR_WIDTHS(w) FOR_REGS(dst) FOR_REGS(src) FOR_REGS(count)
+		{
 			x86_shiftx(&buf, ops[i], w, dst, src, count);
 			expect("%sx %s, %s, %s", texts[i], wname(w, dst), wname(w, src),
 			       wname(w, count));
@@ -235,7 +259,8 @@ TEST(shifts)
 
 TEST(extensions)
 {
-	FOR_REGS(dst) FOR_REGS(src) {
+	FOR_REGS(dst) FOR_REGS(src)
+	{
 		for (u8 size = 1; size <= 2; size++) {
 			x86_movzx_rr(&buf, size, dst, src);
 			expect("movzx %s, %s", names32[dst], name(size, src));
@@ -251,7 +276,8 @@ TEST(extensions)
 
 TEST(constants_in_the_shortest_form)
 {
-	FOR_REGS(reg) {
+	FOR_REGS(reg)
+	{
 		x86_mov_ri(&buf, reg, 0);
 		expect("xor %s, %s", names32[reg], names32[reg]);
 		x86_mov_ri(&buf, reg, 0xffffffff);
@@ -267,11 +293,12 @@ TEST(constants_in_the_shortest_form)
 
 TEST(loads_and_stores)
 {
-	FOR_REGS(reg) FOR_MEMS(mem) {
+	FOR_REGS(reg) FOR_MEMS(mem)
+	{
 		for (u8 size = 1; size <= 8; size *= 2) {
 			x86_load(&buf, size, reg, mem);
-			expect("%s %s, %s", size < 4 ? "movzx" : "mov", name(size < 4 ? 4 : size, reg),
-			       mem_text(size, mem));
+			expect("%s %s, %s", size < 4 ? "movzx" : "mov",
+			       name(size < 4 ? 4 : size, reg), mem_text(size, mem));
 			x86_store(&buf, size, mem, reg);
 			expect("mov %s, %s", mem_text(size, mem), name(size, reg));
 			if (size == 8)
@@ -287,7 +314,8 @@ TEST(loads_and_stores)
 
 TEST(stores_of_constants)
 {
-	FOR_MEMS(mem) FOR_IMMS(imm) {
+	FOR_MEMS(mem) FOR_IMMS(imm)
+	{
 		s32 value = (s32)imm;
 
 		for (u8 size = 1; size <= 8; size *= 2) {
@@ -299,18 +327,21 @@ TEST(stores_of_constants)
 
 TEST(indexed_addresses)
 {
-	FOR_REGS(base) FOR_REGS(index) for (u8 scale = 1; scale <= 8; scale *= 2)
-		for (u32 i = 0; i < ARRAY_SIZE(disps) && index != RSP; i++) {
-			struct x86_mem mem = { base, index, scale, disps[i] };
+	FOR_REGS(base)
+	FOR_REGS(index) for (u8 scale = 1; scale <= 8;
+			     scale *= 2) for (u32 i = 0; i < ARRAY_SIZE(disps) && index != RSP; i++)
+	{
+		struct x86_mem mem = { base, index, scale, disps[i] };
 
-			x86_load(&buf, 8, R9, mem);
-			expect("mov r9, %s", mem_text(8, mem));
-		}
+		x86_load(&buf, 8, R9, mem);
+		expect("mov r9, %s", mem_text(8, mem));
+	}
 }
 
 TEST(atomics)
 {
-	FOR_WIDTHS(w) FOR_REGS(reg) FOR_MEMS(mem) {
+	FOR_WIDTHS(w) FOR_REGS(reg) FOR_MEMS(mem)
+	{
 		u8 size = w ? 8 : 4;
 
 		x86_lock_alu(&buf, ALU_XOR, w, mem, reg);

@@ -16,11 +16,11 @@
 
 /* -- helpers -- */
 
-#define HELPER_SUM 0x10000
+#define HELPER_SUM   0x10000
 #define HELPER_ABORT 0x10001
-#define HELPER_LOAD 0x10002
-#define TEXT(x) TEXT_(x)
-#define TEXT_(x) #x
+#define HELPER_LOAD  0x10002
+#define TEXT(x)      TEXT_(x)
+#define TEXT_(x)     #x
 
 static u64 sum(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
@@ -125,16 +125,20 @@ TEST(context_is_r1)
 
 TEST(helper_gets_five_arguments)
 {
-	expect("r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall " TEXT(HELPER_SUM) "\nexit\n", NULL, 54321);
+	expect("r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall " TEXT(HELPER_SUM) "\nexit\n", NULL,
+	       54321);
 }
 
 TEST(callee_saved_registers_survive_helpers_and_functions)
 {
-	expect("r6 = 6\nr7 = 70\nr8 = 800\nr9 = 9000\n"
-	       "r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall " TEXT(HELPER_SUM) "\ncall f\n"
-	       "r0 = r6\nr0 += r7\nr0 += r8\nr0 += r9\nexit\n"
-	       "f:\nr6 = 1\nr7 = 1\nr8 = 1\nr9 = 1\nr1 = 0\nr2 = 0\nr3 = 0\nr4 = 0\nr5 = 0\n"
-	       "call " TEXT(HELPER_SUM) "\nexit\n", NULL, 9876);
+	expect(
+	    "r6 = 6\nr7 = 70\nr8 = 800\nr9 = 9000\n"
+	    "r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall " TEXT(
+		HELPER_SUM) "\ncall f\n"
+			    "r0 = r6\nr0 += r7\nr0 += r8\nr0 += r9\nexit\n"
+			    "f:\nr6 = 1\nr7 = 1\nr8 = 1\nr9 = 1\nr1 = 0\nr2 = 0\nr3 = 0\nr4 = 0\nr5 = 0\n"
+			    "call " TEXT(HELPER_SUM) "\nexit\n",
+	    NULL, 9876);
 }
 
 TEST(each_frame_has_a_stack_of_its_own)
@@ -206,7 +210,8 @@ TEST(budget_counts_back_edges_taken)
 
 TEST(without_the_flag_there_is_no_budget)
 {
-	expect_with(SPIN "r0 = 5\nexit\n", &plain, NULL, (struct run_ctx){ .budget = 0 }, 5, RUN_OK);
+	expect_with(SPIN "r0 = 5\nexit\n", &plain, NULL, (struct run_ctx){ .budget = 0 }, 5,
+		    RUN_OK);
 }
 
 TEST(budget_counts_function_calls)
@@ -219,7 +224,7 @@ TEST(budget_counts_function_calls)
 
 #define NESTED                                                                                     \
 	"r6 = 1\nr7 = 2\nr8 = 3\nr9 = 4\ncall f\nr0 = 7\nexit\n"                                   \
-	"f:\nr6 = 5\nr7 = 5\nr8 = 5\nr9 = 5\nr1 = 1000\nr2 = func g\nr3 = r10\nr4 = 0\ncall 181\n"  \
+	"f:\nr6 = 5\nr7 = 5\nr8 = 5\nr9 = 5\nr1 = 1000\nr2 = func g\nr3 = r10\nr4 = 0\ncall 181\n" \
 	"r0 = 8\nexit\n"                                                                           \
 	"g:\nr6 = r1\nr7 = 6\nr1 = 1000\nr2 = func h\nr3 = r10\nr4 = 0\ncall 181\nr0 = 0\nexit\n"
 
@@ -245,9 +250,10 @@ TEST(may_goto_gives_up_by_itself)
 
 TEST(each_frame_has_a_may_goto_counter_of_its_own)
 {
-	expect("r6 = 0\nmay_goto out\ncall f\nr6 += r0\nmay_goto out\ncall f\nr6 += r0\nout: r0 = r6\nexit\n"
-	       "f:\nr0 = 0\nagain: may_goto done\nr0 += 1\ngoto again\ndone: exit\n",
-	       NULL, 2 * BPF_MAX_LOOP_COUNT);
+	expect(
+	    "r6 = 0\nmay_goto out\ncall f\nr6 += r0\nmay_goto out\ncall f\nr6 += r0\nout: r0 = r6\nexit\n"
+	    "f:\nr0 = 0\nagain: may_goto done\nr0 += 1\ngoto again\ndone: exit\n",
+	    NULL, 2 * BPF_MAX_LOOP_COUNT);
 }
 
 #if defined(__x86_64__)
@@ -278,9 +284,11 @@ TEST(the_caller_keeps_its_registers)
 	} cases[] = {
 		{ "r0 = 1\nexit\n", 1, RUN_OK },
 		{ "r6 = 1\nr8 = 1\nr0 = 1\nexit\n", 1, RUN_OK },
-		{ "r9 = 3\n*(u64 *)(r10 -8) = 0\ncall f\nexit\nf:\nr7 = 1\nr0 = r7\nexit\n", 1, RUN_OK },
+		{ "r9 = 3\n*(u64 *)(r10 -8) = 0\ncall f\nexit\nf:\nr7 = 1\nr0 = r7\nexit\n", 1,
+		  RUN_OK },
 		{ NESTED "h:\nr9 = r1\nr0 = 0\nexit\n", 0, RUN_BUDGET },
-		{ NESTED "h:\nr9 = r1\ncall " TEXT(HELPER_ABORT) "\nr0 = 0\nexit\n", 0, RUN_CANCELLED },
+		{ NESTED "h:\nr9 = r1\ncall " TEXT(HELPER_ABORT) "\nr0 = 0\nexit\n", 0,
+		  RUN_CANCELLED },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
@@ -293,8 +301,8 @@ TEST(the_caller_keeps_its_registers)
 				continue;
 			load(&prog, JIT, cases[i].text, flags ? &budgeted : &plain);
 			rc.prog = &prog;
-			r0 = guarded_call(NULL, &prog, &rc, (void *)(uintptr_t)prog.entry,
-					  &changed);
+			r0 =
+			    guarded_call(NULL, &prog, &rc, (void *)(uintptr_t)prog.entry, &changed);
 			CHECK_EQ(changed, 0);
 			CHECK_EQ(r0, cases[i].r0);
 			CHECK_EQ(rc.status, cases[i].status);
@@ -322,8 +330,10 @@ static void chain_load(struct chain *chain, enum engine engine, const char *cons
 	struct test_image_opts opts = plain;
 
 	chain->engine = engine;
-	chain->map = (struct map){ .facts = { .type = BPF_MAP_TYPE_PROG_ARRAY, .max_entries = CHAIN },
-				   .values = (u8 *)chain->elements, .stride = 4 };
+	chain->map =
+	    (struct map){ .facts = { .type = BPF_MAP_TYPE_PROG_ARRAY, .max_entries = CHAIN },
+			  .values = (u8 *)chain->elements,
+			  .stride = 4 };
 	chain->maps[0] = &chain->map;
 	opts.maps = chain->maps;
 	opts.n_maps = 1;
@@ -376,10 +386,9 @@ static void expect_chain(const char *const *texts, void *ctx, u64 r0, u32 tail_c
 
 TEST(tail_call_ends_the_program_with_the_targets_result)
 {
-	const char *const texts[CHAIN] = {
-		"r6 = 1\nr7 = 1\n*(u64 *)(r10 -512) = 1\n" TAIL(2) "r0 = 1\nexit\n", NULL,
-		"r0 = *(u64 *)(r1 +0)\nexit\n"
-	};
+	const char *const texts[CHAIN] = { "r6 = 1\nr7 = 1\n*(u64 *)(r10 -512) = 1\n" TAIL(
+					       2) "r0 = 1\nexit\n",
+					   NULL, "r0 = *(u64 *)(r1 +0)\nexit\n" };
 	u64 ctx = 33;
 
 	expect_chain(texts, &ctx, 33, 1);
@@ -398,10 +407,10 @@ TEST(thirty_three_tail_calls)
 {
 	/* each adds 1 to the context; the 34th fails and its program returns the count */
 	const char *const texts[CHAIN] = {
-		"r6 = r1\nr0 = *(u64 *)(r6 +0)\nr0 += 1\n*(u64 *)(r6 +0) = r0\n" TAIL(1)
-		"r0 = *(u64 *)(r6 +0)\nexit\n",
-		"r6 = r1\nr7 = 5\nr0 = *(u64 *)(r6 +0)\nr0 += 1\n*(u64 *)(r6 +0) = r0\n" TAIL(0)
-		"r0 = *(u64 *)(r6 +0)\nexit\n",
+		"r6 = r1\nr0 = *(u64 *)(r6 +0)\nr0 += 1\n*(u64 *)(r6 +0) = r0\n" TAIL(
+		    1) "r0 = *(u64 *)(r6 +0)\nexit\n",
+		"r6 = r1\nr7 = 5\nr0 = *(u64 *)(r6 +0)\nr0 += 1\n*(u64 *)(r6 +0) = r0\n" TAIL(
+		    0) "r0 = *(u64 *)(r6 +0)\nexit\n",
 	};
 
 	for (enum engine engine = 0; engine < ENGINES; engine++) {
@@ -433,7 +442,7 @@ TEST(identity_returns_after_a_tail_call_from_a_function)
 	const char *const texts[CHAIN] = {
 		"r6 = r1\ncall f\nr7 = r0\nr1 = 10\nr2 = func g\nr3 = 0\nr4 = 0\ncall 181\nr0 += r7\nexit\n"
 		"f:\n" TAIL(1) "r0 = 1\nexit\n"
-		"g:\nr0 = 1\nif r1 == 5 goto out\nr0 = 0\nout: exit\n",
+			       "g:\nr0 = 1\nif r1 == 5 goto out\nr0 = 0\nout: exit\n",
 		"r1 = 10\nr2 = func g\nr3 = 0\nr4 = 0\ncall 181\nr0 += 100\nexit\n"
 		"g:\nr0 = 1\nif r1 == 2 goto out\nr0 = 0\nout: exit\n",
 	};
@@ -453,7 +462,8 @@ TEST(abort_after_a_tail_call_leaves_the_whole_run)
 {
 	const char *const at_top[CHAIN] = { "r6 = 1\n" TAIL(1) "r0 = 1\nexit\n",
 					    "r7 = 1\ncall " TEXT(HELPER_ABORT) "\nr0 = 2\nexit\n" };
-	const char *const nested[CHAIN] = { "r6 = 1\ncall f\nr0 = 3\nexit\nf:\n" TAIL(1) "r0 = 1\nexit\n",
+	const char *const nested[CHAIN] = { "r6 = 1\ncall f\nr0 = 3\nexit\nf:\n" TAIL(
+						1) "r0 = 1\nexit\n",
 					    "r7 = 1\ncall " TEXT(HELPER_ABORT) "\nr0 = 2\nexit\n" };
 
 	for (enum engine engine = 0; engine < ENGINES; engine++)
@@ -496,8 +506,9 @@ TEST(packet_loads)
 	expect_with("r6 = r1\nr2 = -4\nr0 = *(u8 *)skb[r2 + 3]\nr0 = 5\nexit\n", &opts, bytes,
 		    (struct run_ctx){ 0 }, 0, RUN_OK);
 	/* outside: the function returns 0, the program goes on */
-	expect_with("r6 = r1\ncall f\nr0 += 9\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[8]\nr0 = 5\nexit\n",
-		    &opts, bytes, (struct run_ctx){ 0 }, 9, RUN_OK);
+	expect_with(
+	    "r6 = r1\ncall f\nr0 += 9\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[8]\nr0 = 5\nexit\n",
+	    &opts, bytes, (struct run_ctx){ 0 }, 9, RUN_OK);
 }
 
 TEST(arena_loads_are_masked)
@@ -506,13 +517,13 @@ TEST(arena_loads_are_masked)
 	const struct test_image_opts opts = { 0 };
 	const struct run_ctx rc = { .arena = arena, .arena_mask = 63 };
 
-	expect_with("r1 = 0xffff888000000009 ll\nr0 = probe *(u8 *)(r1 +0)\nexit\n", &opts, NULL, rc,
-		    0x99, RUN_OK);
-	expect_with("r1 = 0xffff888000000010 ll\nr1 = probe *(s8 *)(r1 +47)\nr0 = r1\nexit\n", &opts,
-		    NULL, rc, (u64)-1, RUN_OK);
+	expect_with("r1 = 0xffff888000000009 ll\nr0 = probe *(u8 *)(r1 +0)\nexit\n", &opts, NULL,
+		    rc, 0x99, RUN_OK);
+	expect_with("r1 = 0xffff888000000010 ll\nr1 = probe *(s8 *)(r1 +47)\nr0 = r1\nexit\n",
+		    &opts, NULL, rc, (u64)-1, RUN_OK);
 	expect_with("r1 = 0\nr0 = probe *(u64 *)(r1 +0)\nexit\n", &opts, NULL, rc, 0x88, RUN_OK);
-	expect_with("r1 = 0\nr0 = probe *(u64 *)(r1 +0)\nexit\n", &opts, NULL, (struct run_ctx){ 0 },
-		    0, RUN_OK);
+	expect_with("r1 = 0\nr0 = probe *(u64 *)(r1 +0)\nexit\n", &opts, NULL,
+		    (struct run_ctx){ 0 }, 0, RUN_OK);
 }
 
 /* -- the code itself -- */
@@ -568,11 +579,14 @@ TEST(branches_near_the_limit_of_the_short_form)
 		u32 n = 0;
 
 		insns[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
-		insns[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K, .off = (s16)gap };
+		insns[n++] =
+		    (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K, .off = (s16)gap };
 		for (u32 i = 0; i < gap; i++)
-			insns[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .imm = 1 };
+			insns[n++] =
+			    (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .imm = 1 };
 		insns[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .imm = 2 };
-		insns[n] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K, .imm = 2,
+		insns[n] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K,
+					      .imm = 2,
 					      .off = (s16)(1 - (s32)n) };
 		n++;
 		insns[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };

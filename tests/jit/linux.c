@@ -18,7 +18,7 @@
 #include "lib/test.h"
 
 #define CB_WORDS 5 /* __sk_buff.cb is the context's plain memory */
-#define HASH 3	   /* which map */
+#define HASH     3 /* which map */
 
 static char verifier_log[1 << 16];
 
@@ -139,7 +139,9 @@ static int load_btf(void)
 		struct btf_type proto, func;
 		char strings[sizeof(strings)];
 	} __attribute__((packed)) btf = {
-		.header = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(struct btf_header) },
+		.header = { .magic = BTF_MAGIC,
+			    .version = 1,
+			    .hdr_len = sizeof(struct btf_header) },
 		.integer = { .name_off = 1, .info = BTF_KIND_INT << 24, .size = 4 },
 		.encoding = BTF_INT_SIGNED << 24 | 32,
 		.proto = { .info = BTF_KIND_FUNC_PROTO << 24, .type = 1 },
@@ -250,7 +252,8 @@ static void compare(struct world *world, const struct image *image, int fd, u64 
 		    const struct linux_kernel *kernel)
 {
 	static struct outcome outcomes[2];
-	struct prog progs[2] = { { .image = (struct image *)image }, { .image = (struct image *)image } };
+	struct prog progs[2] = { { .image = (struct image *)image },
+				 { .image = (struct image *)image } };
 	const char *what;
 	u32 r0;
 
@@ -264,12 +267,13 @@ static void compare(struct world *world, const struct image *image, int fd, u64 
 		if (!i)
 			linux_memory = world->memory;
 		world_run(world, seed, &progs[i], 0, &outcomes[i]);
-		what = (u32)outcomes[i].r0 != r0 ? "r0"
+		what = (u32)outcomes[i].r0 != r0                                         ? "r0"
 		       : memcmp(world->memory.packet, linux_memory.packet, WORLD_PACKET) ? "packet"
 		       : memcmp(world->memory.ctx.scalars, linux_memory.ctx.scalars, 4 * CB_WORDS)
 			   ? "context"
-		       : !arrays_equal(world, kernel->maps) ? "array"
-		       : !hashes_equal(world, kernel->maps[HASH]) ? "hash" : NULL;
+		       : !arrays_equal(world, kernel->maps)       ? "array"
+		       : !hashes_equal(world, kernel->maps[HASH]) ? "hash"
+								  : NULL;
 		if (what)
 			test_fail(__FILE__, __LINE__, "seed %llu: %s and Linux: %s differs",
 				  (unsigned long long)seed, i ? "jit" : "interpreter", what);

@@ -16,7 +16,7 @@
 #include "lib/test.h"
 
 #define PROGRAMS 2000
-#define SECONDS 20
+#define SECONDS  20
 
 /* An instruction of emitted code, and where its parts are. */
 struct site {
@@ -185,24 +185,40 @@ static bool budget_is_free(struct site *s)
 	return is(s, ZYDIS_MNEMONIC_DEC) && s->w && set_digit(s, 0);
 }
 
-#define PLANT(fn) { #fn, fn }
+#define PLANT(fn)       \
+	{               \
+#fn, fn \
+	}
 static const struct plant {
 	const char *name;
 	plant_fn fn;
 } plants[] = {
-	PLANT(add_is_sub),		PLANT(xor_is_or),
-	PLANT(and_is_or),		PLANT(shr_is_sar),
-	PLANT(sar_is_shr),		PLANT(byte_load_extends_sign),
-	PLANT(signed_load_extends_zero), PLANT(movsxd_is_mov),
-	PLANT(unsigned_jump_is_signed), PLANT(greater_is_greater_or_equal),
-	PLANT(compare_is_narrow),	PLANT(compare_is_test),
-	PLANT(bswap_is_narrow),		PLANT(multiply_is_narrow),
-	PLANT(unsigned_division_is_signed), PLANT(negation_is_complement),
-	PLANT(store_is_narrow),		PLANT(stack_offset_is_wrong),
-	PLANT(immediate_is_wrong),	PLANT(locked_add_is_or),
-	PLANT(xadd_is_cmpxchg),		PLANT(upper_half_is_kept),
-	PLANT(rotation_is_wrong),	PLANT(array_bound_is_inclusive),
-	PLANT(saved_register_is_lost),	PLANT(budget_is_free),
+	PLANT(add_is_sub),
+	PLANT(xor_is_or),
+	PLANT(and_is_or),
+	PLANT(shr_is_sar),
+	PLANT(sar_is_shr),
+	PLANT(byte_load_extends_sign),
+	PLANT(signed_load_extends_zero),
+	PLANT(movsxd_is_mov),
+	PLANT(unsigned_jump_is_signed),
+	PLANT(greater_is_greater_or_equal),
+	PLANT(compare_is_narrow),
+	PLANT(compare_is_test),
+	PLANT(bswap_is_narrow),
+	PLANT(multiply_is_narrow),
+	PLANT(unsigned_division_is_signed),
+	PLANT(negation_is_complement),
+	PLANT(store_is_narrow),
+	PLANT(stack_offset_is_wrong),
+	PLANT(immediate_is_wrong),
+	PLANT(locked_add_is_or),
+	PLANT(xadd_is_cmpxchg),
+	PLANT(upper_half_is_kept),
+	PLANT(rotation_is_wrong),
+	PLANT(array_bound_is_inclusive),
+	PLANT(saved_register_is_lost),
+	PLANT(budget_is_free),
 };
 
 /* Finds the parts of an instruction: prefixes, REX, opcode, ModRM. */
@@ -219,8 +235,8 @@ static void dissect(struct site *site, const ZydisDecodedOperand *ops)
 		end = insn->raw.modrm.offset;
 	site->modrm = site->bytes + insn->raw.modrm.offset;
 	site->opcode = site->bytes + end - 1;
-	site->rex = insn->attributes & ZYDIS_ATTRIB_HAS_REX ? site->bytes + insn->raw.rex.offset
-							     : NULL;
+	site->rex =
+	    insn->attributes & ZYDIS_ATTRIB_HAS_REX ? site->bytes + insn->raw.rex.offset : NULL;
 	site->w = site->rex && *site->rex & 8;
 	site->memory = false;
 	for (u32 i = 0; i < insn->operand_count_visible; i++)

@@ -141,9 +141,10 @@ static const struct helper_proto proto_constant = { .id = HELPER_TEST, .fn = con
 static const struct helper_proto proto_mix = { .id = HELPER_TEST + 1, .fn = mix };
 static const struct helper_proto proto_twice = { .id = HELPER_TEST + 2, .fn = twice };
 
-static const struct helper_proto *const protos[] = { &proto_lookup, &proto_update, &proto_delete,
-						     &proto_loop,   &proto_constant, &proto_mix,
-						     &proto_twice,  NULL };
+static const struct helper_proto *const protos[] = { &proto_lookup,   &proto_update,
+						     &proto_delete,   &proto_loop,
+						     &proto_constant, &proto_mix,
+						     &proto_twice,    NULL };
 
 /* -- the world -- */
 
@@ -158,7 +159,9 @@ static void add_map(struct world *world, u32 i, u32 type, void *values, u32 valu
 {
 	world->maps[i] = (struct map){
 		.ops = &plain_ops,
-		.facts = { .type = type, .key_size = 4, .value_size = value_size,
+		.facts = { .type = type,
+			   .key_size = 4,
+			   .value_size = value_size,
 			   .max_entries = entries },
 		.handle = i,
 		.values = values,
@@ -200,10 +203,16 @@ struct gen_opts world_gen_opts(u64 seed)
 {
 	static const struct gen_map maps[] = {
 		{ .ref = 0, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 64, .max_entries = 8 },
-		{ .ref = 1, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 48, .max_entries = 1,
+		{ .ref = 1,
+		  .ref_src = BPF_PSEUDO_MAP_IDX,
+		  .value_size = 48,
+		  .max_entries = 1,
 		  .value_ref_src = BPF_PSEUDO_MAP_IDX_VALUE },
 		{ .ref = 2, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 40, .max_entries = 5 },
-		{ .ref = 3, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 32, .max_entries = 8,
+		{ .ref = 3,
+		  .ref_src = BPF_PSEUDO_MAP_IDX,
+		  .value_size = 32,
+		  .max_entries = 8,
 		  .hash = true },
 		{ .ref = 4, .ref_src = BPF_PSEUDO_MAP_IDX, .value_size = 24, .max_entries = 4 },
 	};
@@ -218,8 +227,13 @@ struct gen_opts world_gen_opts(u64 seed)
 		.n_maps = ARRAY_SIZE(maps),
 		.helpers = helpers,
 		.n_helpers = ARRAY_SIZE(helpers),
-		.ctx = { .data = 0, .data_end = 8, .ptr_size = 8, .scalars = 16,
-			 .scalars_size = 64, .writable_size = 64, .wide = true,
+		.ctx = { .data = 0,
+			 .data_end = 8,
+			 .ptr_size = 8,
+			 .scalars = 16,
+			 .scalars_size = 64,
+			 .writable_size = 64,
+			 .wide = true,
 			 .legacy_packet = true },
 	};
 

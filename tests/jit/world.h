@@ -24,11 +24,11 @@ struct world_memory {
 	u8 packet[WORLD_PACKET];
 	u64 array[8][8];  /* map 0: 8 values of 64 bytes */
 	u64 single[1][6]; /* map 1: one value, also by address */
-	u64 odd[5][5];	  /* map 2: values of 40 bytes */
+	u64 odd[5][5];    /* map 2: values of 40 bytes */
 	struct {
 		u32 used, key;
 		u64 value[4];
-	} hash[8]; /* map 3: a hash, if a slow one */
+	} hash[8];                    /* map 3: a hash, if a slow one */
 	u64 percpu[WORLD_CPUS][4][3]; /* map 4: 4 values of 24 bytes for each CPU */
 };
 

@@ -8,8 +8,8 @@
  */
 #include "lib/gen_impl.h"
 
-#define MAIN_STACK 160 /* bytes: MAIN_STACK + (MAX_FUNCS - 1) * align(SUB_STACK, 32) <= 512 */
-#define SUB_STACK  88
+#define MAIN_STACK  160 /* bytes: MAIN_STACK + (MAX_FUNCS - 1) * align(SUB_STACK, 32) <= 512 */
+#define SUB_STACK   88
 #define ALL_SCALARS 0x3ff /* r0 to r9 */
 
 const char *const gen_feature_names[GEN_N_FEATURES] = {
@@ -186,9 +186,10 @@ s16 gen_private_slot(struct gen *g)
 
 static void pin(struct gen *g, u8 reg, u8 kind, u32 range)
 {
-	g->pins[reg] = (struct gen_pin){ .kind = kind, .range = range,
+	g->pins[reg] = (struct gen_pin){ .kind = kind,
+					 .range = range,
 					 .home = gen_may(g, GEN_SPILLS) ? gen_private_slot(g) : 0 };
-	g->init &= (u16)~(1u << reg);
+	g->init &= (u16) ~(1u << reg);
 }
 
 /* Ends the program when the jump at `at` was not taken. */
@@ -253,8 +254,8 @@ static void write_stack(struct gen *g)
 {
 	for (s16 at = 8; at <= g->scalar_bytes; at += 8) {
 		if (g->init && gen_pick(g, 2))
-			gen_emit(g, BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, gen_source(g),
-				 (s16)-at, 0);
+			gen_emit(g, BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, gen_source(g), (s16)-at,
+				 0);
 		else
 			gen_emit(g, BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, (s16)-at,
 				 (s32)gen_value(&g->rng));

@@ -27,23 +27,23 @@ bool gen_chance(struct gen_rng *rng, u32 percent);
 u64 gen_value(struct gen_rng *rng);
 
 /* What a program may contain; in gen_prog.features, what it does contain. */
-#define GEN_FEATURES(F)                                                                            \
-	F(LOOPS, "loops")                                                                          \
-	F(SUBPROGS, "calls")                                                                       \
-	F(CALLBACKS, "callbacks") /* bpf_loop */                                                   \
-	F(HELPERS, "helpers")                                                                      \
-	F(MAPS, "maps")                                                                            \
-	F(PACKET, "packet")                                                                        \
-	F(CTX, "ctx")                                                                              \
-	F(ATOMICS, "atomics")                                                                      \
-	F(ORDERED, "ordered") /* load-acquire, store-release */                                    \
-	F(SPILLS, "spills")   /* of pointers */                                                    \
-	F(DIVIDE, "divide")                                                                        \
-	F(CPUV4, "cpuv4") /* sdiv, smod, movsx, ldsx, bswap, gotol */                              \
-	F(MAY_GOTO, "may_goto")                                                                    \
-	F(LD_ABS, "ld_abs")                                                                        \
-	F(VARIABLE, "variable") /* variable offsets */                                             \
-	F(EXITS, "exits")	/* in the middle */
+#define GEN_FEATURES(F)                                               \
+	F(LOOPS, "loops")                                             \
+	F(SUBPROGS, "calls")                                          \
+	F(CALLBACKS, "callbacks") /* bpf_loop */                      \
+	F(HELPERS, "helpers")                                         \
+	F(MAPS, "maps")                                               \
+	F(PACKET, "packet")                                           \
+	F(CTX, "ctx")                                                 \
+	F(ATOMICS, "atomics")                                         \
+	F(ORDERED, "ordered") /* load-acquire, store-release */       \
+	F(SPILLS, "spills")   /* of pointers */                       \
+	F(DIVIDE, "divide")                                           \
+	F(CPUV4, "cpuv4") /* sdiv, smod, movsx, ldsx, bswap, gotol */ \
+	F(MAY_GOTO, "may_goto")                                       \
+	F(LD_ABS, "ld_abs")                                           \
+	F(VARIABLE, "variable") /* variable offsets */                \
+	F(EXITS, "exits")       /* in the middle */
 
 enum gen_feature_bit {
 #define GEN_BIT(name, text) GEN_BIT_##name,
@@ -62,8 +62,8 @@ extern const char *const gen_feature_names[GEN_N_FEATURES];
 
 /* A map the program may look up (and, if hash, update); key is 4 bytes. */
 struct gen_map {
-	s32 ref;    /* immediate of the ldimm64 */
-	u8 ref_src; /* its source: BPF_PSEUDO_MAP_IDX or BPF_PSEUDO_MAP_FD */
+	s32 ref;          /* immediate of the ldimm64 */
+	u8 ref_src;       /* its source: BPF_PSEUDO_MAP_IDX or BPF_PSEUDO_MAP_FD */
 	u8 value_ref_src; /* for direct access to the only value (.._VALUE), or 0 */
 	bool hash;
 	u32 value_size; /* multiple of 8, at least 16 */
@@ -79,18 +79,18 @@ struct gen_helper {
 /* The context. Packet pointers, if any, are fields of ptr_size 4 (as PROG_LOAD has them) or 8. */
 struct gen_ctx {
 	s16 data, data_end; /* offsets of the packet's fields */
-	u8 ptr_size;	    /* 0: no packet */
-	s16 scalars;	    /* offset of plain readable 4-byte fields */
+	u8 ptr_size;        /* 0: no packet */
+	s16 scalars;        /* offset of plain readable 4-byte fields */
 	u16 scalars_size;
-	u16 writable_size; /* of these from the first on */
-	bool wide;	   /* they can be read as 1, 2 and 8 bytes, too */
+	u16 writable_size;  /* of these from the first on */
+	bool wide;          /* they can be read as 1, 2 and 8 bytes, too */
 	bool legacy_packet; /* LD_ABS works on it */
 };
 
 struct gen_opts {
 	u64 seed;
-	u32 features; /* allowed */
-	u32 size;     /* aims at that many instructions; at most GEN_MAX / 2 */
+	u32 features;       /* allowed */
+	u32 size;           /* aims at that many instructions; at most GEN_MAX / 2 */
 	u32 max_iterations; /* of one loop, 0: 8 */
 	const struct gen_map *maps;
 	u32 n_maps;

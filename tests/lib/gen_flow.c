@@ -8,13 +8,13 @@
  */
 #include "lib/gen_impl.h"
 
-#define MAX_DEPTH 3
-#define HELPER_LOOP 181 /* bpf_loop(nr, callback, ctx, flags) */
+#define MAX_DEPTH     3
+#define HELPER_LOOP   181 /* bpf_loop(nr, callback, ctx, flags) */
 #define HELPER_LOOKUP 1
 #define HELPER_UPDATE 2
 #define HELPER_DELETE 3
 
-static const u8 conditions[] = { BPF_JEQ, BPF_JNE,  BPF_JGT,  BPF_JGE,	BPF_JLT, BPF_JLE,
+static const u8 conditions[] = { BPF_JEQ,  BPF_JNE,  BPF_JGT,  BPF_JGE,  BPF_JLT, BPF_JLE,
 				 BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET };
 
 u32 gen_condition(struct gen *g)
@@ -170,7 +170,7 @@ static void loop(struct gen *g)
 		gen_land(g, escape);
 	g->init = at_head;
 	if (!counter.slot)
-		g->locked &= (u16)~(1u << counter.reg);
+		g->locked &= (u16) ~(1u << counter.reg);
 	g->bounded = was_bounded;
 }
 
@@ -331,10 +331,10 @@ static void packet_use(struct gen *g)
 	if (!base || !ctx)
 		return;
 	at = gen_changed(g);
-	g->init &= (u16)~(1u << at);
+	g->init &= (u16) ~(1u << at);
 	g->locked |= (u16)(1u << at);
 	end = gen_target(g);
-	g->init &= (u16)~(1u << end);
+	g->init &= (u16) ~(1u << end);
 	gen_emit(g, BPF_ALU64 | BPF_AND | BPF_K, at, 0, 0, 63);
 	gen_emit(g, BPF_ALU64 | BPF_ADD | BPF_X, at, base, 0, 0);
 	gen_emit(g, gen_pointer_load(g), end, ctx, g->opts->ctx.data_end, 0);
@@ -342,9 +342,9 @@ static void packet_use(struct gen *g)
 	outside = gen_emit(g, BPF_JMP | BPF_JGT | BPF_X, at, end, 0, 0);
 	before = g->init;
 	if (bytes >= 8)
-		gen_access(g, at, (s16)-(s32)bytes, bytes, K_PACKET);
+		gen_access(g, at, (s16) - (s32)bytes, bytes, K_PACKET);
 	else
-		gen_emit(g, BPF_STX | BPF_MEM | BPF_B, at, gen_source(g), (s16)-(s32)bytes, 0);
+		gen_emit(g, BPF_STX | BPF_MEM | BPF_B, at, gen_source(g), (s16) - (s32)bytes, 0);
 	gen_land(g, outside);
 	g->init = before;
 	g->locked = locked;

@@ -7,7 +7,7 @@
 #include "lib/gen.h"
 
 #define MAX_FUNCS 4
-#define SHARED 64 /* bytes of its stack a function lends to those it calls */
+#define SHARED    64 /* bytes of its stack a function lends to those it calls */
 
 /* What a pinned register points to. */
 enum gen_kind { K_NONE, K_CTX, K_PACKET, K_MAP, K_LENT };
@@ -49,19 +49,20 @@ struct gen {
 	/* the function being made */
 	u32 func;
 	struct gen_pin pins[BPF_REGS];
-	u16 init;   /* scalars that hold a value */
-	u16 locked; /* scalars that only their loop may change */
+	u16 init;         /* scalars that hold a value */
+	u16 locked;       /* scalars that only their loop may change */
 	u16 scalar_bytes; /* of stack below r10, all written */
-	u16 stack; /* bytes in use */
+	u16 stack;        /* bytes in use */
 	u32 depth;
-	u32 limit; /* stop adding statements at this length */
+	u32 limit;    /* stop adding statements at this length */
 	bool bounded; /* inside a callback or loop */
 };
 
 static inline struct bpf_insn gen_insn(u8 code, u8 dst, u8 src, s16 off, s32 imm)
 {
-	return (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15,
-				  .off = off, .imm = imm };
+	return (struct bpf_insn){
+		.code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm
+	};
 }
 
 /* gen.c */
@@ -81,11 +82,11 @@ u8 gen_source(struct gen *g);
 u8 gen_target(struct gen *g);
 /* The same with a value, to be changed. */
 u8 gen_changed(struct gen *g);
-void gen_set(struct gen *g, u8 reg);	      /* reg holds a scalar from now on */
-void gen_clobber_call(struct gen *g);	      /* r1 to r5 are gone, r0 is set */
-bool gen_calls_ok(const struct gen *g);	      /* no locked register would be lost */
+void gen_set(struct gen *g, u8 reg);         /* reg holds a scalar from now on */
+void gen_clobber_call(struct gen *g);        /* r1 to r5 are gone, r0 is set */
+bool gen_calls_ok(const struct gen *g);      /* no locked register would be lost */
 void gen_random_into(struct gen *g, u8 reg); /* reg = some scalar value */
-s16 gen_private_slot(struct gen *g);	      /* 8 fresh bytes of stack, or 0 */
+s16 gen_private_slot(struct gen *g);         /* 8 fresh bytes of stack, or 0 */
 
 /* gen_flow.c */
 /* A conditional jump whose target is to be patched. */

@@ -2,7 +2,7 @@
 /* Statements without control flow of their own: arithmetic, memory, helper calls. */
 #include "lib/gen_impl.h"
 
-static const u8 alu_ops[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR,   BPF_AND, BPF_XOR,
+static const u8 alu_ops[] = { BPF_ADD, BPF_SUB, BPF_MUL,  BPF_OR,  BPF_AND, BPF_XOR,
 			      BPF_LSH, BPF_RSH, BPF_ARSH, BPF_MOV, BPF_DIV, BPF_MOD };
 static const u8 sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
 
@@ -136,9 +136,16 @@ static void store(struct gen *g, u8 base, s16 from, u32 range, bool aligned)
 
 static void atomic(struct gen *g, u8 base, s16 from, u32 range)
 {
-	static const s32 ops[] = { BPF_ADD, BPF_AND, BPF_OR,  BPF_XOR,
-				   BPF_ADD | BPF_FETCH, BPF_AND | BPF_FETCH, BPF_OR | BPF_FETCH,
-				   BPF_XOR | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG };
+	static const s32 ops[] = { BPF_ADD,
+				   BPF_AND,
+				   BPF_OR,
+				   BPF_XOR,
+				   BPF_ADD | BPF_FETCH,
+				   BPF_AND | BPF_FETCH,
+				   BPF_OR | BPF_FETCH,
+				   BPF_XOR | BPF_FETCH,
+				   BPF_XCHG,
+				   BPF_CMPXCHG };
 	u8 size = gen_pick(g, 2) ? BPF_DW : BPF_W;
 	s32 op = ops[gen_pick(g, ARRAY_SIZE(ops))];
 	u8 src = op & BPF_FETCH && op != BPF_CMPXCHG ? gen_changed(g) : gen_source(g);
@@ -269,11 +276,11 @@ static void variable_access(struct gen *g)
 	gen_emit(g, (gen_pick(g, 2) ? BPF_ALU64 : BPF_ALU) | BPF_AND | BPF_K, index, 0, 0,
 		 (s32)(aligned ? mask & ~7u : mask));
 	gen_emit(g, BPF_ALU64 | BPF_ADD | BPF_X, index, reg, 0, 0);
-	g->init &= (u16)~(1u << index);
+	g->init &= (u16) ~(1u << index);
 	g->locked |= (u16)(1u << index);
 	gen_access(g, index, 0, range - mask, aligned ? K_MAP : K_PACKET);
 	gen_uses(g, GEN_VARIABLE);
-	g->locked &= (u16)~(1u << index);
+	g->locked &= (u16) ~(1u << index);
 	gen_random_into(g, index);
 }
 

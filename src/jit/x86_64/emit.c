@@ -8,8 +8,8 @@
 
 /* An opcode with what it needs: 0x0f in the second byte means the two-byte map. */
 enum {
-	OP_W = 1 << 16,	   /* REX.W: 64-bit operands */
-	OP_66 = 1 << 17,   /* operand size prefix: 16-bit operands */
+	OP_W = 1 << 16,  /* REX.W: 64-bit operands */
+	OP_66 = 1 << 17, /* operand size prefix: 16-bit operands */
 	OP_LOCK = 1 << 18,
 	OP_REG8 = 1 << 19, /* the ModRM reg operand is a byte register */
 	OP_RM8 = 1 << 20,  /* the ModRM rm operand is a byte register */

@@ -45,9 +45,9 @@ void x86_mov_rr(struct codebuf *b, bool w, u8 dst, u8 src);
 void x86_mov_ri(struct codebuf *b, u8 dst, u64 imm);
 /* mov dst, imm64 whose value the caller puts in by a relocation. */
 void x86_mov_reloc(struct codebuf *b, u8 dst, struct code_reloc reloc);
-void x86_movzx_rr(struct codebuf *b, u8 size, u8 dst, u8 src);		/* size 1, 2 */
+void x86_movzx_rr(struct codebuf *b, u8 size, u8 dst, u8 src);         /* size 1, 2 */
 void x86_movsx_rr(struct codebuf *b, u8 size, bool w, u8 dst, u8 src); /* size 1, 2, 4 */
-void x86_load(struct codebuf *b, u8 size, u8 dst, struct x86_mem src);	/* zero-extends */
+void x86_load(struct codebuf *b, u8 size, u8 dst, struct x86_mem src); /* zero-extends */
 void x86_load_signed(struct codebuf *b, u8 size, u8 dst, struct x86_mem src);
 void x86_store(struct codebuf *b, u8 size, struct x86_mem dst, u8 src);
 void x86_store_imm(struct codebuf *b, u8 size, struct x86_mem dst, s32 imm);

@@ -78,10 +78,10 @@ static void compare(struct x86_gen *g, const struct bpf_insn *insn, bool w)
 
 /* By BPF_OP >> 4; 0 stands for "no condition" (CC_O is never used). */
 static const u8 condition[16] = {
-	[BPF_JEQ >> 4] = CC_E,	 [BPF_JNE >> 4] = CC_NE,  [BPF_JSET >> 4] = CC_NE,
-	[BPF_JGT >> 4] = CC_A,	 [BPF_JGE >> 4] = CC_AE,  [BPF_JLT >> 4] = CC_B,
-	[BPF_JLE >> 4] = CC_BE,	 [BPF_JSGT >> 4] = CC_G,  [BPF_JSGE >> 4] = CC_GE,
-	[BPF_JSLT >> 4] = CC_L,	 [BPF_JSLE >> 4] = CC_LE,
+	[BPF_JEQ >> 4] = CC_E,  [BPF_JNE >> 4] = CC_NE,  [BPF_JSET >> 4] = CC_NE,
+	[BPF_JGT >> 4] = CC_A,  [BPF_JGE >> 4] = CC_AE,  [BPF_JLT >> 4] = CC_B,
+	[BPF_JLE >> 4] = CC_BE, [BPF_JSGT >> 4] = CC_G,  [BPF_JSGE >> 4] = CC_GE,
+	[BPF_JSLT >> 4] = CC_L, [BPF_JSLE >> 4] = CC_LE,
 };
 
 static void emit_conditional(struct x86_gen *g, const struct bpf_insn *insn, bool w)

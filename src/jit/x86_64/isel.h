@@ -26,12 +26,12 @@ struct x86_gen {
 	u32 features;
 	struct codebuf *b;
 	struct jit_entries *entries;
-	u8 *is_target; /* per instruction: something jumps to it */
+	u8 *is_target;       /* per instruction: something jumps to it */
 	code_label *veneers; /* per called C function; 0: none yet (label 0 is an instruction) */
 	/* facts of the image */
 	bool budget;
-	bool may_abort;	     /* may leave the run early: run_ctx knows how */
-	bool uses_rc;	     /* keeps run_ctx in r12 */
+	bool may_abort; /* may leave the run early: run_ctx knows how */
+	bool uses_rc;   /* keeps run_ctx in r12 */
 	bool has_callbacks;
 	bool subprogs_tail_call;
 	/* places shared by its functions */

@@ -152,8 +152,7 @@ static void emit_fetch(struct x86_gen *g, const struct bpf_insn *insn, bool w, s
 }
 
 /* The old value is in rax either way, but on success the CPU leaves its upper half alone. */
-static void emit_cmpxchg(struct x86_gen *g, const struct bpf_insn *insn, bool w,
-			 struct x86_mem mem)
+static void emit_cmpxchg(struct x86_gen *g, const struct bpf_insn *insn, bool w, struct x86_mem mem)
 {
 	x86_lock_cmpxchg(g->b, w, mem, x86_operand(g, insn->src_reg));
 	if (!w)

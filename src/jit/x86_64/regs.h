@@ -15,10 +15,12 @@
 
 #include "base/types.h"
 
+/* clang-format off */
 enum x86_reg {
 	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
 	R8, R9, R10, R11, R12, R13, R14, R15,
 };
+/* clang-format on */
 
 #define X86_RC R12 /* struct run_ctx * */
 
@@ -34,9 +36,11 @@ struct x86_mem {
 };
 
 /* Condition codes as the CPU numbers them; ^ 1 negates. */
+/* clang-format off */
 enum x86_cc {
 	CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A,
 	CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G,
 };
+/* clang-format on */
 
 #endif
