@@ -217,6 +217,16 @@ static int take_room(struct format *f, u32 n, bool number)
 	return 0;
 }
 
+/*
+ * What comes from %p and letters Linux has formatted before it prints: no width applies, and
+ * once the buffer is full it is not even counted.
+ */
+static void put_formatted(struct text *out, const char *text, u32 len)
+{
+	if (out->len < out->size)
+		text_bytes(out, text, len);
+}
+
 static int put_string(struct format *f, const struct spec *spec, u64 address)
 {
 	s64 len;
@@ -233,24 +243,29 @@ static int put_string(struct format *f, const struct spec *spec, u64 address)
 		f->string[0] = 0;
 		len = 1;
 	}
-	put_field(f->out, spec, f->string, len - 1);
+	if (spec->space == SPACE_ANY)
+		put_field(f->out, spec, f->string, len - 1);
+	else
+		put_formatted(f->out, f->string, len - 1);
 	return take_room(f, len, false);
 }
 
 static int put_ip(struct format *f, const struct spec *spec, u64 address)
 {
+	char formatted[48];
+	struct text text = text_in(formatted, sizeof(formatted));
 	u8 ip[16];
 	u32 size = spec->six ? 16 : 4;
-	size_t before = f->out->len;
 
 	if (f->room < size)
 		return -ENOSPC;
 	probe_kernel(f->rc, ip, size, address); /* zeroes on failure */
 	if (spec->six)
-		put_ip6(f->out, spec, ip);
+		put_ip6(&text, spec, ip);
 	else
-		put_ip4(f->out, spec, ip);
-	return take_room(f, f->out->len - before + 1, false);
+		put_ip4(&text, spec, ip);
+	put_formatted(f->out, formatted, text.len);
+	return take_room(f, text.len + 1, false);
 }
 
 static int put_arg(struct format *f, const struct spec *spec, u64 value)

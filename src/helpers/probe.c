@@ -47,7 +47,11 @@ static bool is_own(const struct run_ctx *rc, u64 address, u32 size)
 
 static int read_user(struct run_ctx *rc, void *dst, u64 src, u32 size)
 {
-	if (!within(src, size, 0, USER_END) || !rc->world || !rc->world->read_user)
+	if (!within(src, size, 0, USER_END))
+		return -EFAULT;
+	if (!size)
+		return 0;
+	if (!rc->world || !rc->world->read_user)
 		return -EFAULT;
 	return rc->world->read_user(rc, dst, src, size);
 }
@@ -60,6 +64,8 @@ static int read_kernel(struct run_ctx *rc, void *dst, u64 src, u32 size)
 	}
 	if (src < KERNEL_START)
 		return -ERANGE;
+	if (!size)
+		return 0;
 	if (!rc->world || !rc->world->read_kernel)
 		return -EFAULT;
 	return rc->world->read_kernel(rc, dst, src, size);
@@ -67,7 +73,7 @@ static int read_kernel(struct run_ctx *rc, void *dst, u64 src, u32 size)
 
 static int probe(read_fn read, struct run_ctx *rc, void *dst, u32 size, u64 src)
 {
-	int err = size ? read(rc, dst, src, size) : 0;
+	int err = read(rc, dst, src, size);
 
 	if (err)
 		memset(dst, 0, size);
@@ -79,7 +85,7 @@ static int probe(read_fn read, struct run_ctx *rc, void *dst, u32 size, u64 src)
 /*
  * The string may end just before memory that cannot be read, so it is read in pieces that do
  * not cross a page, a short one first: most strings are. What lies behind its NUL in dst is
- * left as it was.
+ * left as it was. Nothing is read for no bytes, not even a bad address.
  */
 static s64 probe_str(read_fn read, struct run_ctx *rc, char *dst, u32 size, u64 src)
 {
@@ -117,9 +123,15 @@ int probe_kernel(struct run_ctx *rc, void *dst, u32 size, u64 src)
 	return probe(read_kernel, rc, dst, size, src);
 }
 
+/* Linux copies in words of 8, and so zeroes the rest of the one in which the string ends. */
 s64 probe_user_str(struct run_ctx *rc, char *dst, u32 size, u64 src)
 {
-	return probe_str(read_user, rc, dst, size, src);
+	s64 len = probe_str(read_user, rc, dst, size, src);
+	u64 end = align_up(MAX(len, 0), 8);
+
+	if (len > 0 && end <= size)
+		memset(dst + len, 0, end - len);
+	return len;
 }
 
 s64 probe_kernel_str(struct run_ctx *rc, char *dst, u32 size, u64 src)
@@ -140,7 +152,9 @@ int probe_any(struct run_ctx *rc, void *dst, u32 size, u64 src)
 
 s64 probe_any_str(struct run_ctx *rc, char *dst, u32 size, u64 src)
 {
-	return probe_str(reader_of(rc, src), rc, dst, size, src);
+	if (reader_of(rc, src) == read_user)
+		return probe_user_str(rc, dst, size, src);
+	return probe_kernel_str(rc, dst, size, src);
 }
 
 #define DST ((void *)(uintptr_t)r1)

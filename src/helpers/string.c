@@ -51,7 +51,7 @@ static s64 parse_digits(const u8 *s, u32 len, u32 base, u64 *value)
 	for (; n < len && digit_of(s[n]) < base; n++)
 		overflow |= __builtin_mul_overflow(*value, (u64)base, value) |
 			    __builtin_add_overflow(*value, (u64)digit_of(s[n]), value);
-	return overflow ? -ERANGE : n;
+	return overflow ? (s64)-ERANGE : n;
 }
 
 /* Characters used, or -EINVAL, -ERANGE. */
