@@ -191,7 +191,7 @@ u64 helper_probe_read_kernel_str(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct 
 
 u64 helper_copy_from_user(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
-	return probe_user(rc, DST, r2, r3);
+	return (u32)r2 ? probe_user(rc, DST, r2, r3) : 0;
 }
 
 /* A world without write_user forbids it. */
