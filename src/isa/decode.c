@@ -17,10 +17,14 @@ static const struct {
 #define FORM_USES(name, uses, select, reserved) FORM_USES_##name = (uses),
 enum { ISA_FORMS(FORM_USES) };
 
-const struct isa_op_info isa_ops[OP_COUNT] = { [OP_INVALID] = { .name = "INVALID", .text = "" },
+/* clang-format off */
+const struct isa_op_info isa_ops[OP_COUNT] = {
+	[OP_INVALID] = { .name = "INVALID", .text = "" },
 #define ISA_INFO(name, code, select, form, group, text) \
 	[OP_##name] = { code, FORM_##form, GROUP_##group, FORM_USES_##form, select, #name, text },
-					       ISA_OPS(ISA_INFO, ISA_INFO) };
+	ISA_OPS(ISA_INFO, ISA_INFO)
+};
+/* clang-format on */
 
 const char *const isa_group_names[] = {
 #define ISA_GROUP(name) #name,

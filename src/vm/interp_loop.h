@@ -13,7 +13,8 @@
  * the function's stack, zeroed, so that no program sees what C code left there.
  */
 
-/* clang-format off: labels and tables of labels are laid out by hand */
+/* Labels and tables of labels are laid out by hand. */
+/* clang-format off */
 
 /* Program memory is not aligned as C types are. */
 typedef u16 __attribute__((aligned(1), may_alias)) loose_u16;
