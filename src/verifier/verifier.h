@@ -14,6 +14,8 @@
 #include "model/image.h"
 #include "model/model.h"
 
+struct state; /* verifier/state.h */
+
 /* Log levels of bpf(2). */
 #define VERIFIER_LOG_LEVEL1 1
 #define VERIFIER_LOG_LEVEL2 2
@@ -55,6 +57,9 @@ struct verify_request {
 	/* Testing knobs. */
 	bool no_pruning;
 	bool test_state_freq;
+	/* Sees each abstract state before the instruction it is about to execute. */
+	void (*observe)(void *data, u32 insn, const struct state *state);
+	void *observe_data;
 };
 
 struct verify_stats {

@@ -118,53 +118,13 @@ static void replace_marks(struct reader *r)
 	s->n_insns = (u32)r->insns.len;
 }
 
-/*
- * Linux wants every function of a program with callbacks described: "int f(void)" each.
- *	[1] int  [2] int (void)  [3...] functions
- */
-static void describe_functions(struct subject *s, bool wanted)
+/* Linux wants the functions of a program with callbacks described. */
+static bool has_callbacks(const struct subject *s)
 {
-	u32 starts[8] = { 0 }, n = 1, *at;
-	bool callbacks = false;
-	static const char names[] = "\0int\0f";
-	struct btf_header header = { .magic = BTF_MAGIC, .version = BTF_VERSION,
-				     .hdr_len = sizeof(header), .str_len = sizeof(names) };
-
-	for (u32 i = 0; i < s->n_insns; i++) {
-		struct bpf_insn *insn = &s->insns[i];
-		bool func = insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
-		bool known = false;
-
-		if (!func && !insn_is_subprog_call(insn))
-			continue;
-		callbacks |= func;
-		for (u32 j = 0; j < n; j++)
-			known |= starts[j] == i + (u32)insn->imm + 1;
-		if (!known && n < 8)
-			starts[n++] = i + (u32)insn->imm + 1;
-	}
-	if (!callbacks && !wanted)
-		return;
-	for (u32 i = 0; i < n; i++)
-		for (u32 j = i + 1; j < n; j++)
-			if (starts[j] < starts[i]) {
-				u32 swap = starts[i];
-
-				starts[i] = starts[j];
-				starts[j] = swap;
-			}
-	at = (u32 *)(s->btf + sizeof(header));
-	memcpy(at, (u32[]){ 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32 }, 16);
-	memcpy(at + 4, (u32[]){ 0, BTF_KIND_FUNC_PROTO << 24, 1 }, 12);
-	for (u32 i = 0; i < n; i++) {
-		memcpy(at + 7 + 3 * i, (u32[]){ 5, BTF_KIND_FUNC << 24, 2 }, 12);
-		s->func_info[i] = (struct bpf_func_info){ starts[i], 3 + i };
-	}
-	header.type_len = header.str_off = 28 + 12 * n;
-	memcpy(s->btf, &header, sizeof(header));
-	memcpy(s->btf + sizeof(header) + header.type_len, names, sizeof(names));
-	s->btf_size = sizeof(header) + header.type_len + sizeof(names);
-	s->n_func_info = n;
+	for (u32 i = 0; i < s->n_insns; i += insn_slots(&s->insns[i]))
+		if (insn_is_ldimm64(&s->insns[i]) && s->insns[i].src_reg == BPF_PSEUDO_FUNC)
+			return true;
+	return false;
 }
 
 static bool finish_case(struct reader *r)
@@ -183,7 +143,8 @@ static bool finish_case(struct reader *r)
 		return complain(r, what);
 	}
 	replace_marks(r);
-	describe_functions(&r->c.subject, r->wants_btf);
+	if (r->wants_btf || has_callbacks(&r->c.subject))
+		subject_describe_functions(&r->c.subject);
 	r->run(&r->c, r->arg);
 	return true;
 }

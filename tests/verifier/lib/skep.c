@@ -53,9 +53,9 @@ static struct map *fixture_map(u32 i)
 /* The fd of a fixture is its number and 100: never one that a program names by chance. */
 static int resolve(void *data, s32 number, bool is_index, struct map **map)
 {
-	if (is_index || number < 100 || number >= 100 + FIXTURE_COUNT)
+	if (is_index || number < SKEP_FIXTURE_FD(0) || number >= SKEP_FIXTURE_FD(FIXTURE_COUNT))
 		return is_index ? -EINVAL : -EBADF;
-	*map = fixture_map((u32)number - 100);
+	*map = fixture_map((u32)(number - SKEP_FIXTURE_FD(0)));
 	return 0;
 }
 
@@ -88,8 +88,9 @@ static u64 now(void)
 	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
 }
 
-void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
+void judge_skep_with(struct subject *s, const struct judge_options *options, struct verdict *v)
 {
+	u32 log_level = options->log_level;
 	struct text log = { 0 };
 	struct btf *btf = NULL;
 	struct verify_result result = { 0 };
@@ -108,6 +109,9 @@ void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
 		.verify_only = true,
 		.log_level = log_level,
 		.log = &log,
+		.no_pruning = options->no_pruning,
+		.observe = options->observe,
+		.observe_data = options->data,
 	};
 
 	memset(v, 0, sizeof(*v));
@@ -119,7 +123,7 @@ void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
 		log = text_in(v->log, LOG_SIZE);
 	}
 	for (u32 i = 0; i < s->n_maps; i++)
-		s->insns[s->maps[i].insn].imm = (s32)s->maps[i].fixture + 100;
+		s->insns[s->maps[i].insn].imm = SKEP_FIXTURE_FD(s->maps[i].fixture);
 	for (u32 i = 0; i < s->n_kfuncs; i++)
 		s->insns[s->kfuncs[i].insn].imm = (s32)kfunc_id(s->kfuncs[i].name);
 	if (s->attach_to[0])
@@ -141,6 +145,11 @@ void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
 	if (result.image)
 		image_free(result.image);
 	btf_free(btf);
+}
+
+void judge_skep(struct subject *s, u32 log_level, struct verdict *v)
+{
+	judge_skep_with(s, &(struct judge_options){ .log_level = log_level }, v);
 }
 
 void judge_skep_apart(struct subject *s, u32 seconds, struct verdict *v)

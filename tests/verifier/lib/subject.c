@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "isa/insn.h"
+
 const struct fixture_desc fixtures[FIXTURE_COUNT] = {
 #define X(name, type, key, value, entries, flags, id)                                              \
 	{ #name, type, key, value, entries, flags, id },
@@ -84,4 +86,53 @@ const void *fixture_btf(u32 *size)
 	memcpy(raw.strings, strings, sizeof(strings));
 	*size = sizeof(struct btf_header) + sizeof(types) + sizeof(strings);
 	return &raw;
+}
+
+/* Starts of functions: 0 and what is called or handed out as callback; sorted. */
+static u32 function_starts(const struct subject *s, u32 *starts, u32 max)
+{
+	u32 n = 1;
+
+	starts[0] = 0;
+	for (u32 i = 0; i < s->n_insns; i += insn_slots(&s->insns[i])) {
+		const struct bpf_insn *insn = &s->insns[i];
+		u32 start = i + (u32)insn->imm + 1, at = n;
+
+		if (!insn_is_subprog_call(insn) &&
+		    !(insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC))
+			continue;
+		while (at > 0 && starts[at - 1] > start)
+			at--;
+		if ((at > 0 && starts[at - 1] == start) || n == max)
+			continue;
+		memmove(&starts[at + 1], &starts[at], (n - at) * sizeof(*starts));
+		starts[at] = start;
+		n++;
+	}
+	return n;
+}
+
+/*
+ *	[1] int  [2] int (void)  [3...] functions
+ */
+void subject_describe_functions(struct subject *s)
+{
+	static const char names[] = "\0int\0f";
+	struct btf_header header = { .magic = BTF_MAGIC,
+				     .version = BTF_VERSION,
+				     .hdr_len = sizeof(header),
+				     .str_len = sizeof(names) };
+	u32 *at = (u32 *)(s->btf + sizeof(header)), starts[ARRAY_SIZE(s->func_info)];
+
+	s->n_func_info = function_starts(s, starts, ARRAY_SIZE(starts));
+	memcpy(at, (u32[]){ 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32 }, 16);
+	memcpy(at + 4, (u32[]){ 0, BTF_KIND_FUNC_PROTO << 24, 1 }, 12);
+	for (u32 i = 0; i < s->n_func_info; i++) {
+		memcpy(at + 7 + 3 * i, (u32[]){ 5, BTF_KIND_FUNC << 24, 2 }, 12);
+		s->func_info[i] = (struct bpf_func_info){ starts[i], 3 + i };
+	}
+	header.type_len = header.str_off = 28 + 12 * s->n_func_info;
+	memcpy(s->btf, &header, sizeof(header));
+	memcpy(s->btf + sizeof(header) + header.type_len, names, sizeof(names));
+	s->btf_size = (u32)(sizeof(header) + header.type_len + sizeof(names));
 }

@@ -44,7 +44,9 @@
 	X(array_8b, BPF_MAP_TYPE_ARRAY, 4, 8, 16, 0, 0)                                            \
 	X(percpu_hash, BPF_MAP_TYPE_PERCPU_HASH, 8, 16, 16, 0, 0)                                  \
 	X(percpu_array, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 16, 16, 0, 0)                                \
-	X(hash_key16, BPF_MAP_TYPE_HASH, 16, 8, 16, 0, 0)
+	X(hash_key16, BPF_MAP_TYPE_HASH, 16, 8, 16, 0, 0)                                          \
+	X(array_64b, BPF_MAP_TYPE_ARRAY, 4, 64, 8, 0, 0)                                           \
+	X(hash_4_16, BPF_MAP_TYPE_HASH, 4, 16, 8, 0, 0)
 
 enum fixture {
 #define X(name, ...) FIXTURE_##name,
@@ -82,7 +84,7 @@ struct subject {
 	u32 n_maps, n_kfuncs, n_func_info, btf_size;
 	struct subject_map maps[64];
 	struct subject_kfunc kfuncs[8];
-	struct bpf_func_info func_info[8];
+	struct bpf_func_info func_info[32];
 	char attach_to[60]; /* kernel function of a tracing or LSM program */
 	u8 btf[2048];	    /* raw, when n_func_info */
 };
@@ -96,6 +98,23 @@ struct verdict {
 	char message[256]; /* the line that says why it was refused */
 	char *log;	   /* when asked for; free() */
 };
+
+struct state;
+
+/* How Skep's verifier is asked, beyond what bpf(2) can say. */
+struct judge_options {
+	u32 log_level;
+	bool no_pruning;
+	void (*observe)(void *data, u32 insn, const struct state *state);
+	void *data;
+};
+
+void judge_skep_with(struct subject *subject, const struct judge_options *options,
+		     struct verdict *verdict);
+/* Instructions name a fixture to Skep's verifier by this number. */
+#define SKEP_FIXTURE_FD(fixture) ((s32)(fixture) + 100)
+/* Gives the program BTF and func_info: "int f(void)" for each function. */
+void subject_describe_functions(struct subject *subject);
 
 /* log: also keep the log of that level (0: none). */
 void judge_skep(struct subject *subject, u32 log_level, struct verdict *verdict);

@@ -86,7 +86,7 @@ static void fill_subject(struct subject *s, struct bpf_test *t)
 	if (t->kfunc)
 		snprintf(s->attach_to, sizeof(s->attach_to), "%s", t->kfunc);
 	s->n_func_info = (u32)t->func_info_cnt;
-	memcpy(s->func_info, t->func_info, sizeof(s->func_info));
+	memcpy(s->func_info, t->func_info, sizeof(t->func_info));
 	add_all_maps(s, t);
 	for (int i = 0; i < 8 && t->fixup_kfunc_btf_id[i].kfunc; i++) {
 		struct subject_kfunc *k = &s->kfuncs[s->n_kfuncs++];
