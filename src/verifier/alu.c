@@ -315,13 +315,6 @@ static int scalar_op(struct env *env, const struct bpf_insn *insn, const struct 
 	struct scalar val;
 	struct reg out;
 
-	/* x - x and x ^ x are 0 whatever x is. */
-	if (BPF_SRC(insn->code) == BPF_X && insn->src_reg == insn->dst_reg &&
-	    (op == BPF_SUB || op == BPF_XOR)) {
-		out = reg_const(0);
-		set_reg(env, insn->dst_reg, &out);
-		return 0;
-	}
 	val = scalar_alu(domain_op(insn), is32, &a->val, &b->val);
 	/* RFC 9669 masks a shift count; Linux calls the result of one too large anything. */
 	if ((op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH) && b->val.umax >= (is32 ? 32 : 64))

@@ -202,20 +202,32 @@ static bool is_size(u32 arg)
 	return base == ARG_CONST_SIZE || base == ARG_CONST_SIZE_OR_ZERO;
 }
 
-/* Eight known bytes at the key pointer, if it points into our stack. */
+/* A constant of the key's size that was stored where the key pointer points. */
 static void note_key(struct env *env, struct call_args *args, const struct reg *ptr, u32 size)
 {
-	struct reg key;
-	u32 depth;
+	const struct frame *frame;
+	const struct slot *slot;
+	s64 off = ptr->off;
+	u32 index;
 
-	if (ptr->kind != REG_STACK || !scalar_is_const(&ptr->val) || size != 4 || (ptr->off & 3))
+	if (ptr->kind != REG_STACK || !reg_has_fixed_off(ptr) || off < -BPF_STACK_SIZE ||
+	    off > -(s64)size || size > SLOT_BYTES || off % size)
 		return;
-	depth = env->subprogs[env->cur->frames[ptr->frame]->subprog].stack_depth;
-	if (-ptr->off > (s32)depth || stack_load(env, 0, ptr, 0, size, &key) || !reg_is_const(&key))
+	frame = env->cur->frames[ptr->frame];
+	index = (u32)((-off - 1) / SLOT_BYTES);
+	if (index >= frame->n_slots)
 		return;
+	slot = &frame->slots[index];
+	if (off % SLOT_BYTES == 0 && slot_is_spill(slot)) {
+		args->has_key = slot_spill_size(slot) == size && reg_is_const(&slot->reg);
+		args->key_reg = slot->reg;
+		args->key = slot->reg.val.umin;
+		return;
+	}
+	for (u32 i = 0; i < size; i++)
+		if (slot->kind[(u32)(off + BPF_STACK_SIZE) % SLOT_BYTES + i] != BYTE_ZERO)
+			return;
 	args->has_key = true;
-	args->key = key.val.umin;
-	args->key_reg = key;
 }
 
 static int check_map_mem(struct env *env, struct call_args *args, u32 i, u32 arg)
@@ -238,7 +250,7 @@ static int check_map_mem(struct env *env, struct call_args *args, u32 i, u32 arg
 	if (args->proto->flags & HELPER_PACKET_ACCESS)
 		flags |= ARG_PACKET_OK;
 	err = check_mem_arg(env, i + 1, &ptr, size, false, flags);
-	if (!err && is_key)
+	if (!err && is_key && size)
 		note_key(env, args, &ptr, size);
 	return err;
 }

@@ -193,18 +193,36 @@ int btf_check_info(struct env *env)
 
 /* ---- global functions ---- */
 
-/* Does a declaration tag ("arg:ctx") stand at that parameter? */
-static bool has_tag(const struct btf *btf, u32 func_id, u32 param, const char *tag)
+/* Declaration tags ("arg:ctx") that this function's parameters carry. */
+static void read_tags(const struct btf *btf, struct subprog *sub, const struct btf_type *tag)
 {
+	const struct btf_decl_tag *decl = (const void *)(tag + 1);
+	const char *name = btf_name(btf, tag->name_off);
+
+	if (decl->component_idx < 0 || decl->component_idx >= 5)
+		return;
+	if (str_eq(name, "arg:ctx"))
+		sub->args[decl->component_idx].tagged_ctx = true;
+	else if (str_eq(name, "arg:nonnull"))
+		sub->args[decl->component_idx].nonnull = true;
+	else if (str_starts(name, "arg:"))
+		sub->args[decl->component_idx].tagged_other = true;
+}
+
+/* One walk over the types for all functions. */
+static void collect_tags(struct env *env)
+{
+	const struct btf *btf = env->req->btf;
+
 	for (u32 id = 1; id < btf->n_types; id++) {
 		const struct btf_type *type = btf_type(btf, id);
-		const struct btf_decl_tag *decl = (const void *)(type + 1);
 
-		if (type && btf_kind(type) == BTF_KIND_DECL_TAG && type->type == func_id &&
-		    decl->component_idx == (s32)param && str_eq(btf_name(btf, type->name_off), tag))
-			return true;
+		if (!type || btf_kind(type) != BTF_KIND_DECL_TAG)
+			continue;
+		for (u32 i = 1; i < env->n_subprogs; i++)
+			if (env->subprogs[i].global && env->subprogs[i].btf_id == type->type)
+				read_tags(btf, &env->subprogs[i], type);
 	}
-	return false;
 }
 
 static bool is_ctx_name(const struct env *env, const char *name)
@@ -223,13 +241,11 @@ static bool is_ctx_name(const struct env *env, const char *name)
 }
 
 /* A pointer to the program's context: by the name of its type, also that of a typedef. */
-static bool is_ctx(const struct env *env, u32 func_id, u32 param, u32 pointee)
+static bool is_ctx(const struct env *env, u32 pointee)
 {
 	const struct btf *btf = env->req->btf;
 	const struct btf_type *type = btf_type(btf, pointee);
 
-	if (has_tag(btf, func_id, param, "arg:ctx"))
-		return true;
 	for (int hops = 0; type && hops < 32; hops++) {
 		if (is_ctx_name(env, btf_name(btf, type->name_off)))
 			return true;
@@ -263,7 +279,10 @@ static int prepare_arg(struct env *env, struct subprog *sub, u32 i, u32 type_id)
 		return refuse(env, -EINVAL, "global-function",
 			      "Arg#%u type %s in %s() is not supported yet.", i,
 			      type ? btf_kind_name(btf_kind(type)) : "?", sub->name);
-	if (is_ctx(env, sub->btf_id, i, type->type)) {
+	if (arg->tagged_other)
+		return refuse(env, -EINVAL, "unsupported",
+			      "arg#%u of %s() has a tag that is not supported yet", i, sub->name);
+	if (arg->tagged_ctx || is_ctx(env, type->type)) {
 		arg->kind = GLOBAL_ARG_CTX;
 		return 0;
 	}
@@ -274,15 +293,13 @@ static int prepare_arg(struct env *env, struct subprog *sub, u32 i, u32 type_id)
 			      (long long)size);
 	arg->kind = GLOBAL_ARG_MEM;
 	arg->size = (u32)size;
-	arg->nonnull = has_tag(btf, sub->btf_id, i, "arg:nonnull");
 	return 0;
 }
 
-/* The parameters of a global function from its BTF; called once before its first use. */
-int btf_prepare_global(struct env *env, u32 index)
+/* The parameters of one global function. */
+static int prepare_global(struct env *env, struct subprog *sub)
 {
 	const struct btf *btf = env->req->btf;
-	struct subprog *sub = &env->subprogs[index];
 	const struct btf_type *proto = func_proto(btf, sub->btf_id);
 	const struct btf_param *params = (const void *)(proto + 1);
 	const struct btf_type *result;
@@ -305,4 +322,19 @@ int btf_prepare_global(struct env *env, u32 index)
 	}
 	sub->n_args = (u8)n;
 	return 0;
+}
+
+int btf_prepare_globals(struct env *env)
+{
+	bool any = false;
+	int err = 0;
+
+	for (u32 i = 1; i < env->n_subprogs; i++)
+		any |= env->subprogs[i].global;
+	if (any)
+		collect_tags(env);
+	for (u32 i = 1; i < env->n_subprogs && !err; i++)
+		if (env->subprogs[i].global)
+			err = prepare_global(env, &env->subprogs[i]);
+	return err;
 }

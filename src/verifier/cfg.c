@@ -241,6 +241,45 @@ static int walk_from(struct walk *walk, u32 start)
 	return 0;
 }
 
+static bool moves_packet(const struct env *env, const struct bpf_insn *insn)
+{
+	const struct helper_proto *proto = NULL;
+
+	if (insn_is_call(insn) && !insn->src_reg)
+		proto = model_helper(env->req->model, (u32)insn->imm);
+	/* Whoever a tail call leads to may move it, too. */
+	return proto && (proto->flags & (HELPER_CHANGES_PACKET | HELPER_TAIL_CALL));
+}
+
+/* One function's part in it: true when that is news. */
+static bool summarise(struct env *env, struct subprog *sub)
+{
+	for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i])) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		if (moves_packet(env, insn) ||
+		    ((insn_is_subprog_call(insn) || is_func_address(insn)) &&
+		     env->subprogs[env->aux[i].subprog].changes_packet)) {
+			sub->changes_packet = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Which functions may move the packet, themselves or through what they call. */
+static void find_packet_movers(struct env *env)
+{
+	bool again;
+
+	do {
+		again = false;
+		for (u32 i = 0; i < env->n_subprogs; i++)
+			if (!env->subprogs[i].changes_packet && summarise(env, &env->subprogs[i]))
+				again = true;
+	} while (again);
+}
+
 #define LONG_RUN 32
 
 /* A join before a long straight piece is worth a state: the piece is not walked twice then. */
@@ -301,6 +340,8 @@ int cfg_check_paths(struct env *env)
 	if (!err) {
 		mark_prune_points(env);
 		mark_long_runs(env);
+		if (env->n_subprogs > 1)
+			find_packet_movers(env);
 	}
 out:
 	os_free(walk.mark);

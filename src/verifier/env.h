@@ -48,6 +48,7 @@ enum global_arg_kind { GLOBAL_ARG_SCALAR, GLOBAL_ARG_CTX, GLOBAL_ARG_MEM };
 struct global_arg {
 	u8 kind; /* enum global_arg_kind */
 	bool nonnull;
+	bool tagged_ctx, tagged_other; /* declaration tags "arg:..." */
 	u32 size; /* GLOBAL_ARG_MEM */
 };
 
@@ -175,7 +176,7 @@ int cfg_check_jumps(struct env *env);
 int cfg_check_paths(struct env *env);
 int insns_check(struct env *env);	/* insns.c: reserved fields, opcodes, maps and functions in ldimm64 */
 int btf_check_info(struct env *env);	/* btf_info.c: func_info and line_info */
-int btf_prepare_global(struct env *env, u32 subprog); /* parameters of a global function */
+int btf_prepare_globals(struct env *env); /* parameters of global functions */
 int liveness_compute(struct env *env);	/* liveness.c */
 int explore_subprog(struct env *env, u32 subprog); /* explore.c */
 int stack_depth_check(struct env *env);	/* depth.c */

@@ -46,6 +46,29 @@ static int resolve_value(struct env *env, const struct map_facts *facts, u32 off
 	return 0;
 }
 
+static bool is_tracing(u32 prog_type)
+{
+	return prog_type == BPF_PROG_TYPE_KPROBE || prog_type == BPF_PROG_TYPE_TRACEPOINT ||
+	       prog_type == BPF_PROG_TYPE_PERF_EVENT ||
+	       prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
+	       prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
+}
+
+/* May a program of this type have that map at all? */
+static int check_map(struct env *env, const struct map_facts *facts)
+{
+	u32 type = env->req->prog_type;
+	bool tracing = is_tracing(type);
+
+	if (facts->spin_lock_off >= 0 && (tracing || type == BPF_PROG_TYPE_SOCKET_FILTER))
+		return refuse(env, -EINVAL, "map-type",
+			      "%s progs cannot use bpf_spin_lock yet",
+			      tracing ? "tracing" : "socket filter");
+	if (facts->timer_off >= 0 && tracing)
+		return refuse(env, -EINVAL, "map-type", "tracing progs cannot use bpf_timer yet");
+	return 0;
+}
+
 static int resolve_map(struct env *env, u32 at)
 {
 	struct bpf_insn *insn = &env->insns[at];
@@ -66,6 +89,9 @@ static int resolve_map(struct env *env, u32 at)
 	if (err)
 		return refuse(env, err, "bad-fd", "fd %d is not pointing to valid bpf_map",
 			      insn->imm);
+	err = check_map(env, &map->facts);
+	if (err)
+		return err;
 	index = map_index(env, map);
 	if (index < 0)
 		return (int)index;

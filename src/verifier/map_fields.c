@@ -8,6 +8,7 @@
 #include "verifier/env.h"
 
 #define MAX_NESTING 8
+#define MAX_MEMBERS 4096
 
 static const char *const special_structs[] = {
 	"bpf_spin_lock", "bpf_res_spin_lock", "bpf_timer", "bpf_wq", "bpf_task_work",
@@ -34,23 +35,38 @@ static bool is_special_struct(const char *name)
 	return false;
 }
 
-/* Does [lo, hi) of a value of that type, which stands at `at`, meet a special part? */
-static const char *find_special(const struct btf *btf, u32 id, s64 at, s64 lo, s64 hi, u32 depth)
+struct search {
+	const struct btf *btf;
+	s64 lo, hi;  /* the bytes asked for */
+	u32 budget;  /* members left to look at: unions of unions could be endless */
+};
+
+/* Does [lo, hi) meet a special part of an object of that type, which stands at `at`? */
+static const char *find_special(struct search *search, u32 id, s64 at, u32 depth)
 {
+	const struct btf *btf = search->btf;
+	s64 lo = search->lo, hi = search->hi;
 	const struct btf_type *type = btf_resolve(btf, id, &id);
 	s64 size = type ? btf_size(btf, id) : -1;
 	const struct btf_member *members;
 	const char *found = NULL;
+	struct search element;
 
 	if (size <= 0 || hi <= at || lo >= at + size || depth > MAX_NESTING)
 		return NULL;
+	if (!search->budget--)
+		return "a type too complex to look through";
 	switch (btf_kind(type)) {
 	case BTF_KIND_PTR:
 		return is_tagged_pointer(btf, type) ? "kptr" : NULL;
 	case BTF_KIND_ARRAY:
 		/* Any element's part counts as a part of all: arrays of these are rare. */
 		id = ((const struct btf_array *)(type + 1))->type;
-		return find_special(btf, id, at, at, at + btf_size(btf, id), depth + 1);
+		size = btf_size(btf, id);
+		element = (struct search){ btf, at, at + size, search->budget };
+		found = find_special(&element, id, at, depth + 1);
+		search->budget = element.budget;
+		return found;
 	case BTF_KIND_STRUCT:
 		if (is_special_struct(btf_name(btf, type->name_off)))
 			return btf_name(btf, type->name_off);
@@ -62,7 +78,7 @@ static const char *find_special(const struct btf *btf, u32 id, s64 at, s64 lo, s
 				      ? BTF_MEMBER_BIT_OFFSET(members[i].offset)
 				      : members[i].offset;
 
-			found = find_special(btf, members[i].type, at + bit / 8, lo, hi, depth + 1);
+			found = find_special(search, members[i].type, at + bit / 8, depth + 1);
 		}
 		return found;
 	default:
@@ -72,6 +88,8 @@ static const char *find_special(const struct btf *btf, u32 id, s64 at, s64 lo, s
 
 const char *map_field_in(const struct map_facts *facts, s64 lo, s64 hi)
 {
+	struct search search;
+
 	if (facts->spin_lock_off >= 0 && lo < (s64)facts->spin_lock_off + 4 &&
 	    hi > facts->spin_lock_off)
 		return "bpf_spin_lock";
@@ -79,5 +97,6 @@ const char *map_field_in(const struct map_facts *facts, s64 lo, s64 hi)
 		return "bpf_timer";
 	if (!facts->btf || !facts->btf_value_type_id)
 		return NULL;
-	return find_special(facts->btf, facts->btf_value_type_id, 0, lo, hi, 0);
+	search = (struct search){ facts->btf, lo, hi, MAX_MEMBERS };
+	return find_special(&search, facts->btf_value_type_id, 0, 0);
 }

@@ -183,7 +183,7 @@ bool state_covers(struct env *env, const struct state *old, const struct state *
 {
 	struct cover c;
 
-	if (!same_place(old, cur))
+	if (old->n_refs != cur->n_refs || !same_place(old, cur))
 		return false;
 	c.env = env;
 	c.mode = mode;

@@ -5,6 +5,8 @@
  */
 #include "verifier/step.h"
 
+#define MAX_REFS 1024 /* held at once: states are compared reference by reference */
+
 static struct ref *ref_push(struct env *env, struct ref *next, u32 id, s32 insn)
 {
 	struct ref *ref = arena_new(&env->pool.arena, struct ref);
@@ -16,11 +18,16 @@ static struct ref *ref_push(struct env *env, struct ref *next, u32 id, s32 insn)
 
 int ref_acquire(struct env *env, u32 *id)
 {
-	struct ref *ref = ref_push(env, env->cur->refs, new_id(env), (s32)env->at);
+	struct ref *ref;
 
+	if (env->cur->n_refs >= MAX_REFS)
+		return refuse(env, -E2BIG, "too-complex", "more than %u references are held",
+			      MAX_REFS);
+	ref = ref_push(env, env->cur->refs, new_id(env), (s32)env->at);
 	if (!ref)
 		return explore_failed(env);
 	env->cur->refs = ref;
+	env->cur->n_refs++;
 	*id = ref->id;
 	return 0;
 }
@@ -41,6 +48,7 @@ bool ref_release(struct env *env, u32 id)
 	}
 	*link = found->next;
 	env->cur->refs = head;
+	env->cur->n_refs--;
 	return true;
 }
 

@@ -60,6 +60,7 @@ struct state {
 	struct frame *frames[BPF_MAX_FRAMES];
 	u32 depth; /* index of the running frame */
 	struct ref *refs;
+	u32 n_refs;
 	struct checkpoint *parent; /* last remembered state on this path (loops.c) */
 	u32 may_goto_depth;
 	u32 callback_unroll_depth;

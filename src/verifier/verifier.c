@@ -94,24 +94,11 @@ static int explore_globals(struct env *env)
 	return 0;
 }
 
-static int prepare_globals(struct env *env)
-{
-	for (u32 i = 1; i < env->n_subprogs; i++) {
-		int err = 0;
-
-		if (env->subprogs[i].global)
-			err = btf_prepare_global(env, i);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
 static int run_passes(struct env *env)
 {
 	static int (*const before[])(struct env *env) = {
 		cfg_find_subprogs, cfg_check_jumps, btf_check_info,   insns_check,
-		cfg_check_paths,   prepare_globals, liveness_compute,
+		cfg_check_paths,   btf_prepare_globals, liveness_compute,
 	};
 	int err;
 
