@@ -32,16 +32,23 @@ u64 epoch_retire(struct epoch *epoch)
 	return fetch_add_seq_cst(&epoch->now, 1);
 }
 
-bool epoch_passed(struct epoch *epoch, u64 retired)
+u64 epoch_oldest(struct epoch *epoch)
 {
+	u64 oldest = UINT64_MAX;
+
 	os_barrier_all_threads();
 	for (u32 i = 0; i < epoch->slots; i++) {
 		u64 active = load_acquire(&epoch->slot[i].active);
 
-		if (active && active <= retired)
-			return false;
+		if (active && active < oldest)
+			oldest = active;
 	}
-	return true;
+	return oldest;
+}
+
+bool epoch_passed(struct epoch *epoch, u64 retired)
+{
+	return epoch_oldest(epoch) > retired;
 }
 
 void epoch_wait(struct epoch *epoch)

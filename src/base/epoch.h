@@ -47,6 +47,8 @@ void epoch_unclaim(struct epoch *epoch, u32 slot);
 
 /* Opens a new epoch; what was unlinked before this call is retired in the one returned. */
 u64 epoch_retire(struct epoch *epoch);
+/* The epoch of the oldest reader; what was retired before it may be freed. UINT64_MAX: none. */
+u64 epoch_oldest(struct epoch *epoch);
 /* True when no reader from epoch `retired` or before can still be running. */
 bool epoch_passed(struct epoch *epoch, u64 retired);
 /* Waits for that. Must not be called by a reader. */

@@ -243,7 +243,7 @@ static void facts_from_attr(struct map_facts *facts, const struct attr_map_creat
 int cmd_map_create(struct skep *skep, struct call *call)
 {
 	struct attr_map_create *a = &call->attr.map_create;
-	struct map_create_params params = { .cpus = skep->cpus, .shareable = true };
+	struct map_create_params params = { .cpus = skep->cpus };
 	bool wants_token = a->map_flags & F_TOKEN_FD;
 	struct btf_object *btf = NULL;
 	const struct map_ops *ops;

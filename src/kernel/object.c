@@ -529,6 +529,7 @@ void skep_sweep(struct skep *skep)
 		object_put(*object);
 	}
 	vec_release(&closed);
+	skep_reclaim(skep);
 }
 
 int skep_close_fd(struct skep *skep)

@@ -35,7 +35,7 @@ struct run_slot {
 } __attribute__((aligned(128)));
 
 /* Where this thread found a slot last: only a hint. */
-static _Thread_local u32 slot_hint;
+static _Thread_local u32 slot_hint __attribute__((tls_model("initial-exec")));
 
 /* ---- the world of a run in this process ---- */
 
@@ -426,24 +426,32 @@ void skep_retire(struct skep *skep, void (*release)(void *what), void *what)
 	pthread_mutex_unlock(&skep->retired_lock);
 }
 
-/* The list is newest first: once one has passed, all behind it have. */
+/* Cuts the list, newest first, where everything behind has passed. */
+static struct retired *take_passed(struct skep *skep)
+{
+	u64 oldest = epoch_oldest(&skep->epoch);
+	struct retired **at = &skep->retired, *passed;
+
+	while (*at && (*at)->epoch >= oldest)
+		at = &(*at)->next;
+	passed = *at;
+	store_relaxed(at, NULL);
+	return passed;
+}
+
 void skep_reclaim(struct skep *skep)
 {
-	struct retired **at, *free_list;
+	struct retired *passed;
 
 	if (LIKELY(!load_relaxed(&skep->retired)))
 		return;
 	pthread_mutex_lock(&skep->retired_lock);
-	for (at = &skep->retired; *at; at = &(*at)->next)
-		if (epoch_passed(&skep->epoch, (*at)->epoch))
-			break;
-	free_list = *at;
-	*at = NULL;
+	passed = take_passed(skep);
 	pthread_mutex_unlock(&skep->retired_lock);
-	while (free_list) {
-		struct retired *item = free_list;
+	while (passed) {
+		struct retired *item = passed;
 
-		free_list = item->next;
+		passed = item->next;
 		item->release(item->what);
 		free(item);
 	}
