@@ -419,8 +419,8 @@ void skep_retire(struct skep *skep, void (*release)(void *what), void *what)
 		return;
 	item->release = release;
 	item->what = what;
-	item->epoch = epoch_retire(&skep->epoch);
 	pthread_mutex_lock(&skep->retired_lock);
+	item->epoch = epoch_retire(&skep->epoch);
 	item->next = skep->retired;
 	store_release(&skep->retired, item);
 	pthread_mutex_unlock(&skep->retired_lock);
