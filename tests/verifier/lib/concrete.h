@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A machine that runs a program as it was loaded and knows, of every number, whether it is
+ * a pointer and into what. It is written for one purpose, being compared with abstract
+ * states, and shares nothing with the engines.
+ */
+#ifndef SKEP_TESTS_CONCRETE_H
+#define SKEP_TESTS_CONCRETE_H
+
+#include "verifier/lib/subject.h"
+
+/* A value and the object it points into: that object's address, 0 for numbers. */
+struct concrete {
+	u64 value, base;
+};
+
+struct concrete_frame {
+	struct concrete regs[11]; /* [10].base is the top of the stack below */
+	u64 slot_base[64];	  /* of 8-byte words that hold a pointer; [0] is fp-8 */
+	s32 callsite;
+	u32 return_to;
+	/* A callback of bpf_loop: which round it is in. */
+	bool in_loop;
+	u32 round, rounds;
+	struct concrete loop_ctx;
+	u8 stack[512] __attribute__((aligned(8)));
+};
+
+#define CONCRETE_PACKET 256
+
+struct machine {
+	const struct bpf_insn *insns;
+	u32 pc;
+	s32 depth;
+	u64 random;
+	struct concrete_frame frames[8];
+	u8 ctx[256] __attribute__((aligned(8)));
+	u8 packet[CONCRETE_PACKET] __attribute__((aligned(8)));
+	u32 packet_len;
+	u32 ctx_data, ctx_data_end; /* where the context has the packet's ends */
+	u8 values[FIXTURE_COUNT][512] __attribute__((aligned(8)));
+	u32 keys[FIXTURE_COUNT][8];
+	bool used[FIXTURE_COUNT][8];
+};
+
+enum step_result { STEP_ON, STEP_END, STEP_UNSUPPORTED, STEP_FAULT };
+
+/* Ready to run insns from the start, with memory and packet made from the seed. */
+void machine_start(struct machine *m, const struct bpf_insn *insns, u64 seed);
+/* FAULT: the instruction touches memory that is not the program's. */
+enum step_result machine_step(struct machine *m);
+
+#endif
