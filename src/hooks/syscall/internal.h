@@ -31,6 +31,8 @@ int spawn_result(struct tracer *tracer);
 
 /* Called at the stop that PTRACE_INTERRUPT of ours made: hides it from the interrupted call. */
 void tracee_hide_interrupt(struct tracee *tracee);
+/* At the entry of a call that is to be made untraced: it begins again. */
+void tracee_leave_entry(struct tracee *tracee);
 /* Asks every tracee for a stop, so that the loop can let it go. */
 void tracer_interrupt_all(struct tracer *tracer);
 

@@ -4,8 +4,11 @@
  * a thread to stop, ends some system calls with EINTR that no signal handler ever saw
  * (signal(7), "Interruption of system calls ... by stop signals": epoll_wait, semop, and
  * socket calls with a timeout). The thread must not notice: such a call is made to begin
- * again. If skep is killed there is no interruption at all: Linux drops the tracing and
- * threads that stand still for the tracer go on.
+ * again. The end of tracing itself interrupts as well, if the thread stands at the entry of a
+ * call then; so it is sent back to before that call.
+ *
+ * If skep is killed, Linux drops the tracing, and threads that stood still go on. Only one
+ * that stood at the entry of such a call in that very moment sees it interrupted.
  */
 #define _GNU_SOURCE
 #include "hooks/syscall/internal.h"
@@ -45,6 +48,16 @@ void tracee_hide_interrupt(struct tracee *tracee)
 	    nr == SYS_close || nr == SYS_connect || signal_pending(tracee->tid))
 		return;
 	if (regs_call_again(&regs))
+		ptrace(PTRACE_SETREGSET, tracee->tid, (void *)NT_PRSTATUS, &iov);
+}
+
+void tracee_leave_entry(struct tracee *tracee)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	if (ptrace(PTRACE_GETREGSET, tracee->tid, (void *)NT_PRSTATUS, &iov) == 0 &&
+	    iov.iov_len == sizeof(regs) && regs_call(&regs) >= 0 && regs_call_again(&regs))
 		ptrace(PTRACE_SETREGSET, tracee->tid, (void *)NT_PRSTATUS, &iov);
 }
 

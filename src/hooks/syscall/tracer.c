@@ -199,7 +199,10 @@ static void on_call(struct tracer *tracer, struct tracee *tracee, bool interrupt
 		return;
 	switch (info.op) {
 	case PTRACE_SYSCALL_INFO_ENTRY:
-		enter_call(tracer, tracee, &info, info.entry.nr, info.entry.args);
+		if (tracer->leaving)
+			tracee_leave_entry(tracee);
+		else
+			enter_call(tracer, tracee, &info, info.entry.nr, info.entry.args);
 		break;
 	case PTRACE_SYSCALL_INFO_SECCOMP:
 		enter_call(tracer, tracee, &info, info.seccomp.nr, info.seccomp.args);
