@@ -18,11 +18,7 @@
 #define ROUNDS       151
 #define NS_PER_ROUND 50000
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define SCALAR __attribute__((noinline, optimize("no-tree-vectorize")))
-#else
-#define SCALAR __attribute__((noinline))
-#endif
+#define SCALAR __attribute__((noinline)) /* the build turns vectors off for this file */
 
 struct memory {
 	u64 n;

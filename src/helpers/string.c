@@ -48,9 +48,10 @@ static s64 parse_digits(const u8 *s, u32 len, u32 base, u64 *value)
 	u32 n = 0;
 
 	*value = 0;
-	for (; n < len && digit_of(s[n]) < base; n++)
-		overflow |= __builtin_mul_overflow(*value, (u64)base, value) |
-			    __builtin_add_overflow(*value, (u64)digit_of(s[n]), value);
+	for (; n < len && digit_of(s[n]) < base; n++) {
+		overflow |= __builtin_mul_overflow(*value, (u64)base, value);
+		overflow |= __builtin_add_overflow(*value, (u64)digit_of(s[n]), value);
+	}
 	return overflow ? (s64)-ERANGE : n;
 }
 

@@ -11,7 +11,7 @@
 
 #include "vm/prog.h"
 
-/* A decoded instruction. What off and imm hold depends on op; jumps go to pc + off + 1. */
+/* A decoded instruction. What off and imm hold depends on op; a jump's off is in bytes from here. */
 struct iop {
 	s32 handler; /* where the loop executes it: distance from the loop's first label */
 	u8 dst, src;

@@ -45,7 +45,7 @@ typedef u8 loose_u8;
 	} while (0)
 #define JUMP                                                                                       \
 	do {                                                                                       \
-		pc += pc->off + 1;                                                                 \
+		pc = (const struct iop *)((const char *)pc + pc->off);                             \
 		DISPATCH;                                                                          \
 	} while (0)
 

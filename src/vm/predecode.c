@@ -45,6 +45,12 @@ static void set_op(struct predecoder *p, struct iop *iop, u32 op)
 	iop->handler = p->handlers[op];
 }
 
+/* For the loop to add to the address of the jump. */
+static s32 bytes_between(s64 from, s64 to)
+{
+	return (s32)((to - from) * (s64)sizeof(struct iop));
+}
+
 static int decode_jump(struct predecoder *p, u32 at, struct iop *iop, u32 op)
 {
 	s64 target = (s64)at + 1 + jump_distance(&p->image->insns[at]);
@@ -52,13 +58,13 @@ static int decode_jump(struct predecoder *p, u32 at, struct iop *iop, u32 op)
 	if (target < 0 || target >= p->image->len)
 		return -EINVAL;
 	set_op(p, iop, op == OP_JA32 ? OP_JA : op);
-	iop->off = (s32)(target - at - 1);
+	iop->off = bytes_between(at, target);
 	if (target <= at && p->out->counted) {
 		struct iop *edge = &p->out->ops[p->next_edge];
 
 		set_op(p, edge, IOP_BACK_EDGE);
-		edge->off = (s32)(target - p->next_edge - 1);
-		iop->off = (s32)(p->next_edge - at - 1);
+		edge->off = bytes_between(p->next_edge, target);
+		iop->off = bytes_between(at, p->next_edge);
 		p->next_edge++;
 	}
 	return 0;
