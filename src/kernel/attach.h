@@ -14,8 +14,8 @@
 
 enum attach_via {
 	ATTACH_VIA_RAW_TRACEPOINT, /* RAW_TRACEPOINT_OPEN; LINK_CREATE of BPF_TRACE_RAW_TP */
-	ATTACH_VIA_EVENT,	   /* LINK_CREATE with BPF_PERF_EVENT on an event's fd */
-	ATTACH_VIA_LINK,	   /* any other LINK_CREATE */
+	ATTACH_VIA_EVENT,          /* LINK_CREATE with BPF_PERF_EVENT on an event's fd */
+	ATTACH_VIA_LINK,           /* any other LINK_CREATE */
 };
 
 struct attach_target {
@@ -33,7 +33,7 @@ struct attacher {
 	enum attach_via via;
 	u32 prog_type;
 	s32 attach_type; /* -1: any */
-	u32 link_type;	 /* enum bpf_link_type of the links made */
+	u32 link_type;   /* enum bpf_link_type of the links made */
 	/* Is the target one of ours? NULL: all are. */
 	bool (*knows)(void *data, const struct attach_target *target);
 	/*

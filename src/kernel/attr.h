@@ -297,9 +297,8 @@ int attr_read(struct call *call, u64 user, u32 size);
 bool attr_has_tail(const struct call *call, u32 end);
 /* Answers in a field of the client's attr. 0 or -EFAULT. */
 int attr_write(const struct call *call, size_t offset, const void *value, size_t size);
-#define attr_answer(call, type, field, value)                                                      \
-	attr_write(call, offsetof(struct type, field), &(value),                                   \
-		   sizeof(((struct type *)0)->field))
+#define attr_answer(call, type, field, value) \
+	attr_write(call, offsetof(struct type, field), &(value), sizeof(((struct type *)0)->field))
 
 /*
  * The rules for a struct that the client passes with its size (the info structs, __sk_buff):

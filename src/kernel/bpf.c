@@ -7,11 +7,11 @@
 #include "kernel/core.h"
 #include "kernel/commands.h"
 
-#define END_OF(member, last)                                                                       \
+#define END_OF(member, last) \
 	(offsetof(union attr, member.last) + sizeof(((union attr *)0)->member.last))
 
 const struct command skep_commands[SKEP_COMMAND_COUNT] = {
-#define COMMAND(name, number, member, last, handler, note)                                         \
+#define COMMAND(name, number, member, last, handler, note) \
 	[number] = { #name, END_OF(member, last), handler, note },
 	SKEP_COMMANDS(COMMAND)
 #undef COMMAND

@@ -8,7 +8,7 @@
 #include "kernel/core.h"
 
 #define BTF_LARGEST (16u << 20)
-#define F_TOKEN_FD (1u << 16)
+#define F_TOKEN_FD  (1u << 16)
 
 static void btf_destroy(struct object *object)
 {

@@ -16,7 +16,7 @@
 
 /* Epoch slots that commands use, behind those of the presented CPUs. */
 #define COMMAND_SLOTS 64
-#define MAX_CPUS (EPOCH_SLOTS - COMMAND_SLOTS)
+#define MAX_CPUS      (EPOCH_SLOTS - COMMAND_SLOTS)
 
 /* Programs that prog arrays may name at a time. */
 #define PROG_TABLE_SIZE 65536
@@ -25,7 +25,7 @@ typedef VEC(struct object *) object_vec;
 
 struct id_table {
 	object_vec objects; /* sorted by id */
-	u32 last;	    /* id given out last: the next search starts behind it */
+	u32 last;           /* id given out last: the next search starts behind it */
 };
 
 struct registered_attacher {
@@ -40,7 +40,7 @@ struct skep {
 	struct epoch epoch; /* first: it wants alignment */
 	u32 cpus;
 	struct run_slot *slots; /* cpus of them */
-	u64 default_budget;	/* 0: none */
+	u64 default_budget;     /* 0: none */
 	u32 flags;
 	u32 stats_users; /* open ENABLE_STATS fds */
 	u32 *not_forked; /* reads 0 in a forked child: MADV_WIPEONFORK */
@@ -56,7 +56,7 @@ struct skep {
 	u32 progs_top;
 	VEC(struct registered_attacher) attachers;
 
-	int notify_fd;	     /* inotify, or -1: then every sweep looks at everything */
+	int notify_fd;       /* inotify, or -1: then every sweep looks at everything */
 	bool must_sweep_all; /* some handle could not be watched, or events were lost */
 
 	pthread_mutex_t cancel_lock; /* one canceller at a time */

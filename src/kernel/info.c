@@ -64,8 +64,8 @@ static void show_insn(const struct prog_object *po, struct bpf_insn *insn)
 		insn->code = BPF_LDX | BPF_SIZE(insn->code) | BPF_MEM;
 	} else if (insn_is_ldimm64(insn) && (insn->src_reg == BPF_PSEUDO_MAP_IDX ||
 					     insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)) {
-		insn->src_reg = insn->src_reg == BPF_PSEUDO_MAP_IDX ? BPF_PSEUDO_MAP_FD
-								    : BPF_PSEUDO_MAP_VALUE;
+		insn->src_reg =
+		    insn->src_reg == BPF_PSEUDO_MAP_IDX ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
 		insn->imm = (s32)map_id(po, image->maps[insn->imm]);
 	}
 }
@@ -99,8 +99,8 @@ static int give_map_ids(struct prog_object *po, struct abi_prog_info *info)
 	pthread_mutex_lock(&po->maps_lock);
 	info->nr_map_ids = po->n_maps;
 	for (u32 i = 0; i < MIN(room, po->n_maps) && !err; i++)
-		err = user_write(info->map_ids + i * sizeof(u32), &po->maps[i]->base.id,
-				 sizeof(u32));
+		err =
+		    user_write(info->map_ids + i * sizeof(u32), &po->maps[i]->base.id, sizeof(u32));
 	pthread_mutex_unlock(&po->maps_lock);
 	return err;
 }
@@ -125,7 +125,8 @@ static int give_functions(const struct prog_object *po, struct abi_prog_info *in
 		memcpy(tags[i], i ? digest : po->tag, BPF_TAG_SIZE);
 	}
 	if (!err)
-		err = give_array(info->jited_ksyms, &info->nr_jited_ksyms, ksyms, n, sizeof(*ksyms));
+		err =
+		    give_array(info->jited_ksyms, &info->nr_jited_ksyms, ksyms, n, sizeof(*ksyms));
 	if (!err)
 		err = give_array(info->jited_func_lens, &info->nr_jited_func_lens, lens, n,
 				 sizeof(*lens));

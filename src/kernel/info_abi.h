@@ -116,7 +116,7 @@ struct abi_link_info {
 	};
 };
 
-#define ABI_PERF_EVENT_UPROBE 1
+#define ABI_PERF_EVENT_UPROBE     1
 #define ABI_PERF_EVENT_TRACEPOINT 5
 
 _Static_assert(sizeof(struct abi_prog_info) == 232 && sizeof(struct abi_map_info) == 104 &&

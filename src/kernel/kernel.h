@@ -36,7 +36,7 @@ struct object {
 	u32 id;
 	u32 refs;
 	struct skep *skep;
-	int own_fd;    /* the kernel's own open of the handle, through which the last close is found */
+	int own_fd; /* the kernel's own open of the handle, through which the last close is found */
 	bool owns_fd;  /* false: own_fd is the map's visible store, closed with it */
 	bool has_fd;   /* a reference is held for open fds */
 	bool narrowed; /* some fd of it was opened for reading or for writing only */
@@ -44,7 +44,8 @@ struct object {
 	u64 dev, ino;  /* identity of the handle */
 	int watch;     /* inotify's number for it, or -1 */
 	struct object *next_same_hash;
-	/* The last fd and pin are gone (other objects may still hold it); NULL when nobody cares. */
+	/* The last fd and pin are gone (other objects may still hold it); NULL when nobody cares.
+	 */
 	void (*released)(struct object *object);
 	void (*destroy)(struct object *object);
 };
@@ -53,8 +54,9 @@ struct map_object {
 	struct object base;
 	struct map *map;
 	struct btf_object *btf;
-	pthread_mutex_t update_lock; /* of commands that exchange references: prog arrays, freezing */
-	u32 writers; /* element commands that write, under way: freezing then is -EBUSY */
+	pthread_mutex_t
+	    update_lock; /* of commands that exchange references: prog arrays, freezing */
+	u32 writers;     /* element commands that write, under way: freezing then is -EBUSY */
 	/* prog array: its programs, and what they have in common from the first one on */
 	struct prog_object **elems; /* max_entries, reserved; under update_lock */
 	u32 n_elems;
@@ -83,8 +85,8 @@ struct prog_object {
 	u32 func_info_rec_size, func_info_cnt, line_info_rec_size, line_info_cnt;
 	u32 attach_btf_id;
 	const struct ctx_layout *ctx; /* embedders' own, else NULL */
-	u64 budget_ended, cancelled; /* runs that ended early */
-	pthread_mutex_t maps_lock;   /* maps may grow: PROG_BIND_MAP */
+	u64 budget_ended, cancelled;  /* runs that ended early */
+	pthread_mutex_t maps_lock;    /* maps may grow: PROG_BIND_MAP */
 };
 
 struct btf_object {
@@ -114,9 +116,9 @@ struct link_object {
 	struct prog_object *prog; /* exchanged under lock */
 	const struct link_ops *ops;
 	u64 cookie;
-	void *hook;	  /* the hook's own */
+	void *hook;       /* the hook's own */
 	char target[128]; /* the name it was attached to: "sys_enter" */
-	bool attached;	  /* ops->detach is still to be called */
+	bool attached;    /* ops->detach is still to be called */
 	pthread_mutex_t lock;
 };
 

@@ -10,12 +10,12 @@
 #include "kernel/info_abi.h"
 
 /* Newer than some systems' <linux/bpf.h>. */
-#define AT_STRUCT_OPS 44
-#define AT_TCX_INGRESS 46
-#define AT_TCX_EGRESS 47
-#define AT_UPROBE_MULTI 48
+#define AT_STRUCT_OPS     44
+#define AT_TCX_INGRESS    46
+#define AT_TCX_EGRESS     47
+#define AT_UPROBE_MULTI   48
 #define AT_NETKIT_PRIMARY 54
-#define AT_NETKIT_PEER 55
+#define AT_NETKIT_PEER    55
 #define AT_KPROBE_SESSION 56
 #define AT_UPROBE_SESSION 57
 
@@ -44,7 +44,7 @@ static void link_destroy(struct object *object)
 }
 
 static const struct registered_attacher *find_attacher(struct skep *skep, u32 prog_type,
-							const struct attach_target *target)
+						       const struct attach_target *target)
 {
 	const struct registered_attacher *found = NULL;
 
@@ -190,8 +190,10 @@ int skep_event_create(struct skep *skep, const char *target, u64 cookie)
 static int attach_to_event(struct skep *skep, struct prog_object *prog,
 			   const struct attr_link_create *a)
 {
-	struct attach_target target = { .via = ATTACH_VIA_EVENT, .attach_type = a->attach_type,
-					.target_fd = a->target_fd, .attr = a };
+	struct attach_target target = { .via = ATTACH_VIA_EVENT,
+					.attach_type = a->attach_type,
+					.target_fd = a->target_fd,
+					.attr = a };
 	struct event_object *event;
 	int err;
 
@@ -210,9 +212,12 @@ static int attach_to_event(struct skep *skep, struct prog_object *prog,
 static int attach_by_number(struct skep *skep, struct prog_object *prog,
 			    const struct attr_link_create *a, int unsupported)
 {
-	struct attach_target target = { .via = ATTACH_VIA_LINK, .name = "", .flags = a->flags,
+	struct attach_target target = { .via = ATTACH_VIA_LINK,
+					.name = "",
+					.flags = a->flags,
 					.attach_type = a->attach_type,
-					.target_fd = a->target_fd, .attr = a };
+					.target_fd = a->target_fd,
+					.attr = a };
 	int err = link_attach(skep, prog, &target);
 
 	return err == -ENOENT ? unsupported : err;
@@ -329,8 +334,7 @@ static int exchange_prog(struct link_object *link, struct prog_object *prog,
 	int err = -EINVAL;
 
 	pthread_mutex_lock(&link->lock);
-	if (is_tracing(link) || !link->ops->update ||
-	    prog->prog.type != link->prog->prog.type)
+	if (is_tracing(link) || !link->ops->update || prog->prog.type != link->prog->prog.type)
 		goto out;
 	err = expected && link->prog != expected ? -EPERM : -ENOLINK;
 	if (err == -EPERM || !link->attached)
@@ -413,12 +417,12 @@ enum place {
 };
 
 static const u8 places[] = {
-	[0 ... 3] = PLACE_CGROUP,   [4 ... 5] = PLACE_SOCKMAP,	[6] = PLACE_CGROUP,
-	[7] = PLACE_SOCKMAP,	    [8 ... 15] = PLACE_CGROUP,	[16] = PLACE_OTHER,
-	[17] = PLACE_NETNS,	    [18 ... 22] = PLACE_CGROUP, [23 ... 26] = PLACE_OTHER,
-	[27] = PLACE_LSM,	    [28] = PLACE_OTHER,		[29 ... 32] = PLACE_CGROUP,
-	[34] = PLACE_CGROUP,	    [36] = PLACE_NETNS,		[37] = PLACE_OTHER,
-	[38] = PLACE_SOCKMAP,	    [43] = PLACE_CGROUP,	[46 ... 47] = PLACE_DEVICE,
+	[0 ... 3] = PLACE_CGROUP,   [4 ... 5] = PLACE_SOCKMAP,  [6] = PLACE_CGROUP,
+	[7] = PLACE_SOCKMAP,        [8 ... 15] = PLACE_CGROUP,  [16] = PLACE_OTHER,
+	[17] = PLACE_NETNS,         [18 ... 22] = PLACE_CGROUP, [23 ... 26] = PLACE_OTHER,
+	[27] = PLACE_LSM,           [28] = PLACE_OTHER,         [29 ... 32] = PLACE_CGROUP,
+	[34] = PLACE_CGROUP,        [36] = PLACE_NETNS,         [37] = PLACE_OTHER,
+	[38] = PLACE_SOCKMAP,       [43] = PLACE_CGROUP,        [46 ... 47] = PLACE_DEVICE,
 	[49 ... 53] = PLACE_CGROUP, [54 ... 55] = PLACE_OTHER,
 };
 

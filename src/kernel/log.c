@@ -7,8 +7,8 @@
 #include "base/str.h"
 #include "kernel/core.h"
 
-#define LOG_LEVEL_MASK (VERIFIER_LOG_LEVEL1 | VERIFIER_LOG_LEVEL2 | VERIFIER_LOG_STATS | \
-			VERIFIER_LOG_FIXED)
+#define LOG_LEVEL_MASK \
+	(VERIFIER_LOG_LEVEL1 | VERIFIER_LOG_LEVEL2 | VERIFIER_LOG_STATS | VERIFIER_LOG_FIXED)
 #define LOG_MAX_SIZE (UINT32_MAX >> 2)
 
 static bool log_is_sound(const struct user_log *log)

@@ -213,8 +213,8 @@ typedef int (*batch_fn)(struct batch *b);
 static batch_fn batch_of(const struct map *map, int cmd)
 {
 	bool hash = map->ops->sys_walk;
-	bool array = map->facts.type == BPF_MAP_TYPE_ARRAY ||
-		     map->facts.type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	bool array =
+	    map->facts.type == BPF_MAP_TYPE_ARRAY || map->facts.type == BPF_MAP_TYPE_PERCPU_ARRAY;
 
 	switch (cmd) {
 	case BPF_MAP_LOOKUP_BATCH:

@@ -12,8 +12,8 @@
 #include "kernel/sha256.h"
 
 /* Newer than some systems' <linux/bpf.h>. */
-#define MAP_TYPE_ARENA 33
-#define F_TOKEN_FD (1u << 16)
+#define MAP_TYPE_ARENA     33
+#define F_TOKEN_FD         (1u << 16)
 #define F_VTYPE_BTF_OBJ_FD (1u << 15)
 
 static size_t elems_size(const struct map *map)
@@ -57,7 +57,8 @@ static s32 find_special(const struct btf *btf, u32 type_id, const char *name, u3
 	if (!t || btf_kind(t) != BTF_KIND_STRUCT || depth > 4)
 		return -1;
 	for (u32 i = 0; i < btf_vlen(t); i++) {
-		u32 bits = BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m[i].offset) : m[i].offset;
+		u32 bits =
+		    BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m[i].offset) : m[i].offset;
 		const struct btf_type *mt = btf_resolve(btf, m[i].type, &id);
 		s32 inside;
 
@@ -107,7 +108,8 @@ static int check_btf_of_type(const struct map_facts *facts)
 
 static int check_special_fields(struct map_facts *facts)
 {
-	facts->spin_lock_off = find_special(facts->btf, facts->btf_value_type_id, "bpf_spin_lock", 0);
+	facts->spin_lock_off =
+	    find_special(facts->btf, facts->btf_value_type_id, "bpf_spin_lock", 0);
 	facts->timer_off = find_special(facts->btf, facts->btf_value_type_id, "bpf_timer", 0);
 	if (facts->spin_lock_off < 0 && facts->timer_off < 0)
 		return 0;

@@ -524,7 +524,7 @@ void skep_sweep(struct skep *skep)
 		collect_closed(skep, &closes, &closed);
 	pthread_mutex_unlock(&skep->lock);
 
-	vec_for_each(object, &closed) {
+	vec_for_each (object, &closed) {
 		object_released(*object);
 		object_put(*object);
 	}

@@ -71,8 +71,8 @@ static int pin_path(char out[PATH_MAX], u64 user, bool for_get)
 			continue;
 		if (strchr(name, '.'))
 			return -EPERM;
-		len += (size_t)snprintf(out + len, PATH_MAX - len, "%s/%s", len ? "" : PIN_ROOT,
-					name);
+		len +=
+		    (size_t)snprintf(out + len, PATH_MAX - len, "%s/%s", len ? "" : PIN_ROOT, name);
 		if (len >= PATH_MAX)
 			return -ENAMETOOLONG;
 	}
@@ -120,9 +120,10 @@ int cmd_obj_pin(struct skep *skep, struct call *call)
 	object = object_from_fd(skep, (int)a->bpf_fd, &err);
 	if (!object)
 		return -EINVAL;
-	err = object->kind == OBJECT_MAP || object->kind == OBJECT_PROG || object->kind == OBJECT_LINK
-		  ? pin_path(path, a->pathname, false)
-		  : -EINVAL;
+	err =
+	    object->kind == OBJECT_MAP || object->kind == OBJECT_PROG || object->kind == OBJECT_LINK
+		? pin_path(path, a->pathname, false)
+		: -EINVAL;
 	if (!err)
 		err = pin_add(skep, path, object);
 	if (err)

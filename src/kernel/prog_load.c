@@ -16,18 +16,18 @@
 #include "kernel/sha256.h"
 
 /* Newer than some systems' <linux/bpf.h>. */
-#define F_XDP_DEV_BOUND_ONLY (1u << 6)
+#define F_XDP_DEV_BOUND_ONLY  (1u << 6)
 #define F_TEST_REG_INVARIANTS (1u << 7)
-#define F_TOKEN_FD (1u << 16)
+#define F_TOKEN_FD            (1u << 16)
 
-#define LOAD_FLAGS                                                                                 \
-	(BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE |  \
-	 BPF_F_TEST_RND_HI32 | BPF_F_XDP_HAS_FRAGS | F_XDP_DEV_BOUND_ONLY |                        \
+#define LOAD_FLAGS                                                                                \
+	(BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_STATE_FREQ | BPF_F_SLEEPABLE | \
+	 BPF_F_TEST_RND_HI32 | BPF_F_XDP_HAS_FRAGS | F_XDP_DEV_BOUND_ONLY |                       \
 	 F_TEST_REG_INVARIANTS | F_TOKEN_FD)
 
-#define MAX_INSNS 1000000
+#define MAX_INSNS     1000000
 #define MAX_USED_MAPS 64
-#define MAX_REC_SIZE 252
+#define MAX_REC_SIZE  252
 
 /* Records of func_info and line_info as the kernel keeps them. */
 struct records {
@@ -66,8 +66,10 @@ static void load_release(struct load *load)
 
 static bool license_is_gpl(const char *license)
 {
-	static const char *const gpl[] = { "GPL", "GPL v2", "GPL and additional rights",
-					   "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL" };
+	static const char *const gpl[] = {
+		"GPL",          "GPL v2",       "GPL and additional rights",
+		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"
+	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(gpl); i++)
 		if (!strcmp(license, gpl[i]))
@@ -283,7 +285,8 @@ static int resolve_map(void *data, s32 number, bool is_index, struct map **map)
 	if (is_index) {
 		if (!load->attr->fd_array || number < 0)
 			return -EPROTO;
-		if (user_read(&fd, load->attr->fd_array + (u64)(u32)number * sizeof(fd), sizeof(fd)))
+		if (user_read(&fd, load->attr->fd_array + (u64)(u32)number * sizeof(fd),
+			      sizeof(fd)))
 			return -EFAULT;
 	}
 	mo = map_from_fd(load->skep, fd, &err);

@@ -24,18 +24,20 @@
 
 /* The circumstances of a run. A zeroed struct means: this process, this thread, defaults. */
 struct run_params {
-	const struct world_ops *world; /* NULL: this process's own memory, trace_pipe of the kernel */
+	const struct world_ops
+	    *world; /* NULL: this process's own memory, trace_pipe of the kernel */
 	void *world_data;
 	const struct task_info *task; /* NULL: world->load_task finds it when a helper asks */
 	u64 cookie;
 	u64 func_ip;
 	void *user_data; /* what embedders' helpers find in run_ctx.user_data */
-	u64 budget; /* back edges and calls; 0: the kernel's default (skep_opts.budget) */
+	u64 budget;      /* back edges and calls; 0: the kernel's default (skep_opts.budget) */
 };
 
 struct run_slot;
 
-/* Claims a slot; NULL when all are taken, or in a forked child. Not to be called while holding kernel locks. */
+/* Claims a slot; NULL when all are taken, or in a forked child. Not to be called while holding
+ * kernel locks. */
 struct run_slot *run_enter(struct skep *skep, const struct run_params *params);
 /* Waits for that very slot. Not to be called from inside a run. */
 struct run_slot *run_enter_on(struct skep *skep, u32 cpu);

@@ -11,23 +11,23 @@
 
 #include "model/ctx.h"
 
-#define PAGE 4096
-#define TAILROOM 320 /* where Linux has its skb_shared_info */
-#define SKB_HEADROOM 64
-#define XDP_HEADROOM 256
+#define PAGE           4096
+#define TAILROOM       320 /* where Linux has its skb_shared_info */
+#define SKB_HEADROOM   64
+#define XDP_HEADROOM   256
 #define XDP_FRAME_SIZE 40
-#define XDP_MAX_FRAGS 17
-#define ETH_HEADER 14
-#define LOOPBACK 1
-#define MAX_WIRE_LEN 65536
-#define MAX_GSO_SEGS 65535
+#define XDP_MAX_FRAGS  17
+#define ETH_HEADER     14
+#define LOOPBACK       1
+#define MAX_WIRE_LEN   65536
+#define MAX_GSO_SEGS   65535
 
 #define F_SKB_CHECKSUM_COMPLETE (1u << 2)
-#define F_XDP_LIVE_FRAMES (1u << 1)
+#define F_XDP_LIVE_FRAMES       (1u << 1)
 
 /* Two addresses of one member: where it begins and ends. */
 #define BEGIN(type, field) offsetof(type, field)
-#define END(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
+#define END(type, field)   (offsetof(type, field) + sizeof(((type *)0)->field))
 
 static bool zero_between(const void *base, size_t from, size_t to)
 {
@@ -110,7 +110,7 @@ static bool header_fits(const u8 *frame, u32 size)
 {
 	u32 protocol = (u32)frame[12] << 8 | frame[13];
 
-	return protocol == 0x0800 ? size >= ETH_HEADER + 20
+	return protocol == 0x0800   ? size >= ETH_HEADER + 20
 	       : protocol == 0x86dd ? size >= ETH_HEADER + 40
 				    : true;
 }

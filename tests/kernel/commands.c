@@ -97,9 +97,12 @@ TEST(elements_of_a_hash)
 static int batch(const struct world *w, int cmd, int map, void *in, void *out, void *keys,
 		 void *values, u32 *count)
 {
-	union attr attr = { .batch = { .map_fd = (u32)map, .in_batch = address(in),
-				       .out_batch = address(out), .keys = address(keys),
-				       .values = address(values), .count = *count } };
+	union attr attr = { .batch = { .map_fd = (u32)map,
+				       .in_batch = address(in),
+				       .out_batch = address(out),
+				       .keys = address(keys),
+				       .values = address(values),
+				       .count = *count } };
 	int err = world_bpf(w, cmd, &attr, sizeof(attr));
 
 	*count = attr.batch.count;
@@ -144,7 +147,8 @@ TEST(batches_of_a_hash_with_large_keys)
 	CHECK_EQ(out.guard, 0x12345678);
 	count = N;
 	CHECK_EQ(batch(&w, BPF_MAP_LOOKUP_AND_DELETE_BATCH, map, NULL, &out, got_keys, got_values,
-		       &count), -ENOENT);
+		       &count),
+		 -ENOENT);
 	CHECK_EQ(count, N);
 	CHECK_EQ(map_next(&w, map, NULL, got_keys), -ENOENT);
 	world_end(&w);
@@ -290,15 +294,17 @@ TEST(names_are_checked)
 		const char *name;
 		int result;
 	} cases[] = {
-		{ "fine_name.1", 0 },	  { "", 0 },
+		{ "fine_name.1", 0 },     { "", 0 },
 		{ "exactly_15chars", 0 }, { "sixteen_chars_xx", -EINVAL },
-		{ "a-b", -EINVAL },	  { "a b", -EINVAL },
+		{ "a-b", -EINVAL },       { "a b", -EINVAL },
 	};
 	struct world w = world_skep();
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		union attr attr = { .map_create = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-						    .value_size = 4, .max_entries = 1 } };
+		union attr attr = { .map_create = { .map_type = BPF_MAP_TYPE_ARRAY,
+						    .key_size = 4,
+						    .value_size = 4,
+						    .max_entries = 1 } };
 		int fd;
 
 		memcpy(attr.map_create.map_name, cases[i].name,
@@ -316,13 +322,17 @@ TEST(pins_keep_objects_alive)
 	u32 id = id_of(&w, map);
 
 	CHECK_EQ(BPF(&w, BPF_OBJ_PIN, attr_obj, .bpf_fd = (u32)map,
-		     .pathname = address("/sys/fs/bpf/dir//map")), 0);
+		     .pathname = address("/sys/fs/bpf/dir//map")),
+		 0);
 	CHECK_EQ(BPF(&w, BPF_OBJ_PIN, attr_obj, .bpf_fd = (u32)map,
-		     .pathname = address("/sys/fs/bpf/dir/map")), -EEXIST);
-	CHECK_EQ(BPF(&w, BPF_OBJ_PIN, attr_obj, .bpf_fd = (u32)map, .pathname = address("/tmp/map")),
-		 -EPERM);
+		     .pathname = address("/sys/fs/bpf/dir/map")),
+		 -EEXIST);
+	CHECK_EQ(
+	    BPF(&w, BPF_OBJ_PIN, attr_obj, .bpf_fd = (u32)map, .pathname = address("/tmp/map")),
+	    -EPERM);
 	CHECK_EQ(BPF(&w, BPF_OBJ_PIN, attr_obj, .bpf_fd = (u32)map,
-		     .pathname = address("/no/such/dir/map")), -ENOENT);
+		     .pathname = address("/no/such/dir/map")),
+		 -ENOENT);
 	close(map);
 	CHECK(id_is_listed(&w, BPF_MAP_GET_NEXT_ID, id));
 	again = BPF(&w, BPF_OBJ_GET, attr_obj, .pathname = address("/sys/fs/bpf/dir/map"));
@@ -332,7 +342,8 @@ TEST(pins_keep_objects_alive)
 	CHECK_EQ(skep_unpin(w.skep, "/sys/fs/bpf/dir/map"), 0);
 	CHECK_EQ(skep_unpin(w.skep, "/sys/fs/bpf/dir/map"), -ENOENT);
 	CHECK(!id_is_listed(&w, BPF_MAP_GET_NEXT_ID, id));
-	CHECK_EQ(BPF(&w, BPF_OBJ_GET, attr_obj, .pathname = address("/sys/fs/bpf/dir/map")), -ENOENT);
+	CHECK_EQ(BPF(&w, BPF_OBJ_GET, attr_obj, .pathname = address("/sys/fs/bpf/dir/map")),
+		 -ENOENT);
 	world_end(&w);
 }
 
@@ -358,11 +369,14 @@ TEST(info_of_a_program)
 	sha256(digest, insns, sizeof(insns));
 	CHECK(!memcmp(info.tag, digest, sizeof(info.tag)));
 	CHECK_EQ(BPF(&w, BPF_PROG_BIND_MAP, attr_prog_bind_map, .prog_fd = (u32)prog,
-		     .map_fd = (u32)map), 0);
+		     .map_fd = (u32)map),
+		 0);
 	CHECK_EQ(BPF(&w, BPF_PROG_BIND_MAP, attr_prog_bind_map, .prog_fd = (u32)prog,
-		     .map_fd = (u32)map), 0);
+		     .map_fd = (u32)map),
+		 0);
 	info = (struct abi_prog_info){ .xlated_prog_len = sizeof(shown),
-				       .xlated_prog_insns = address(shown), .nr_map_ids = 1,
+				       .xlated_prog_insns = address(shown),
+				       .nr_map_ids = 1,
 				       .map_ids = address(&n_maps) };
 	size = sizeof(info);
 	CHECK_EQ(info_of(&w, prog, &info, &size), 0);
@@ -380,9 +394,9 @@ TEST(statistics_count_while_somebody_wants_them)
 	u8 packet[64] = { 0 };
 	u32 size = sizeof(info);
 
-#define RUN(times)                                                                                 \
-	BPF(&w, BPF_PROG_TEST_RUN, attr_test_run, .prog_fd = (u32)prog, .data_in = address(packet), \
-	    .data_size_in = sizeof(packet), .repeat = times)
+#define RUN(times)                                                      \
+	BPF(&w, BPF_PROG_TEST_RUN, attr_test_run, .prog_fd = (u32)prog, \
+	    .data_in = address(packet), .data_size_in = sizeof(packet), .repeat = times)
 	CHECK_EQ(RUN(5), 0);
 	CHECK_EQ(info_of(&w, prog, &info, &size), 0);
 	CHECK_EQ(info.run_cnt, 0);
@@ -409,11 +423,16 @@ TEST(a_test_run_answers_packet_size_and_what_does_not_fit)
 	int prog = prog_load_return(&w, BPF_PROG_TYPE_SCHED_CLS, 7);
 	u8 in[100], out[100] = { 0 };
 	struct __sk_buff ctx = { .mark = 9 }, ctx_out = { 0 };
-	union attr attr = { .test = { .prog_fd = (u32)prog, .data_in = address(in),
-				      .data_size_in = sizeof(in), .data_out = address(out),
-				      .data_size_out = sizeof(out), .ctx_in = address(&ctx),
-				      .ctx_size_in = sizeof(ctx), .ctx_out = address(&ctx_out),
-				      .ctx_size_out = sizeof(ctx_out), .repeat = 3 } };
+	union attr attr = { .test = { .prog_fd = (u32)prog,
+				      .data_in = address(in),
+				      .data_size_in = sizeof(in),
+				      .data_out = address(out),
+				      .data_size_out = sizeof(out),
+				      .ctx_in = address(&ctx),
+				      .ctx_size_in = sizeof(ctx),
+				      .ctx_out = address(&ctx_out),
+				      .ctx_size_out = sizeof(ctx_out),
+				      .repeat = 3 } };
 
 	memset(in, 0x5a, sizeof(in));
 	CHECK_EQ(world_bpf(&w, BPF_PROG_TEST_RUN, &attr, sizeof(attr)), 0);
@@ -436,11 +455,16 @@ TEST(a_custom_context_is_run_by_its_bytes)
 	struct world w = world_skep();
 	static const struct ctx_field fields[] = {
 		{ .name = "a", .size = 8, .run_size = 8, .access = FIELD_READ },
-		{ .name = "b", .offset = 8, .size = 8, .run_offset = 8, .run_size = 8,
+		{ .name = "b",
+		  .offset = 8,
+		  .size = 8,
+		  .run_offset = 8,
+		  .run_size = 8,
 		  .access = FIELD_READ | FIELD_WRITE },
 	};
-	static const struct ctx_layout layout = { .name = "request", .size = 16, .fields = fields,
-						  .n_fields = 2 };
+	static const struct ctx_layout layout = {
+		.name = "request", .size = 16, .fields = fields, .n_fields = 2
+	};
 	u64 ctx[2] = { 40, 2 };
 	struct bpf_insn insns[] = {
 		INSN(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_0, BPF_REG_1, 0, 0),
@@ -449,16 +473,19 @@ TEST(a_custom_context_is_run_by_its_bytes)
 		INSN(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_0, 8, 0),
 		EXIT,
 	};
-	union attr attr = { .load = { .prog_type = PROG_TYPE_CUSTOM, .expected_attach_type = 1,
-				      .insn_cnt = ARRAY_SIZE(insns), .insns = address(insns),
+	union attr attr = { .load = { .prog_type = PROG_TYPE_CUSTOM,
+				      .expected_attach_type = 1,
+				      .insn_cnt = ARRAY_SIZE(insns),
+				      .insns = address(insns),
 				      .license = address("") } };
 	int prog;
 
 	REQUIRE(custom_add_context(skep_custom(w.skep), &layout) == 1);
 	prog = world_bpf(&w, BPF_PROG_LOAD, &attr, sizeof(attr));
 	REQUIRE(prog >= 0);
-	attr = (union attr){ .test = { .prog_fd = (u32)prog, .ctx_in = address(ctx),
-				       .ctx_size_in = sizeof(ctx) } };
+	attr = (union attr){
+		.test = { .prog_fd = (u32)prog, .ctx_in = address(ctx), .ctx_size_in = sizeof(ctx) }
+	};
 	CHECK_EQ(world_bpf(&w, BPF_PROG_TEST_RUN, &attr, sizeof(attr)), 0);
 	CHECK_EQ(attr.test.retval, 42);
 	CHECK_EQ(ctx[1], 42);
@@ -474,9 +501,12 @@ TEST(a_log_that_does_not_fit_keeps_its_end)
 				    MOV_IMM(BPF_REG_0, 3), EXIT };
 	char whole[4096] = "", part[64] = "";
 	union attr attr = { .load = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
-				      .insn_cnt = ARRAY_SIZE(insns), .insns = address(insns),
-				      .license = address("GPL"), .log_level = 2,
-				      .log_buf = address(whole), .log_size = sizeof(whole) } };
+				      .insn_cnt = ARRAY_SIZE(insns),
+				      .insns = address(insns),
+				      .license = address("GPL"),
+				      .log_level = 2,
+				      .log_buf = address(whole),
+				      .log_size = sizeof(whole) } };
 	int fd = world_bpf(&w, BPF_PROG_LOAD, &attr, sizeof(attr));
 
 	REQUIRE(fd >= 0);

@@ -102,7 +102,9 @@ static void send_fd(int socket, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
 			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 
@@ -117,7 +119,9 @@ static int receive_fd(int socket)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
 			      .msg_controllen = sizeof(control) };
 	int fd = -1;
 
@@ -206,9 +210,13 @@ static bool test_knows(void *data, const struct attach_target *target)
 }
 
 static const struct attacher test_attacher = {
-	.name = "test", .via = ATTACH_VIA_RAW_TRACEPOINT,
-	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .attach_type = -1,
-	.link_type = BPF_LINK_TYPE_RAW_TRACEPOINT, .knows = test_knows, .attach = test_attach,
+	.name = "test",
+	.via = ATTACH_VIA_RAW_TRACEPOINT,
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+	.attach_type = -1,
+	.link_type = BPF_LINK_TYPE_RAW_TRACEPOINT,
+	.knows = test_knows,
+	.attach = test_attach,
 };
 
 static int open_link(const struct world *w, int prog)

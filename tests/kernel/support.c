@@ -13,7 +13,8 @@
 struct world world_skep(void)
 {
 	/* As many CPUs as Linux presents here, so that per-CPU values have one size. */
-	struct skep_opts opts = { .size = sizeof(opts), .cpus = (u32)sysconf(_SC_NPROCESSORS_CONF) };
+	struct skep_opts opts = { .size = sizeof(opts),
+				  .cpus = (u32)sysconf(_SC_NPROCESSORS_CONF) };
 	struct world world = { .name = "skep", .skep = skep_new(&opts) };
 
 	if (!world.skep) {
@@ -116,26 +117,27 @@ int btf_load(const struct world *w)
 		char names[sizeof(names)];
 	} btf = {
 		.integer = { { 1, BTF_KIND_INT << 24, { 4 } }, BTF_INT_SIGNED << 24 | 32 },
-		.pair = { { 5, BTF_KIND_STRUCT << 24 | 2, { 8 } }, { { 10, 1, 0 }, { 16, 1, 32 } } },
+		.pair = { { 5, BTF_KIND_STRUCT << 24 | 2, { 8 } },
+			  { { 10, 1, 0 }, { 16, 1, 32 } } },
 		.pairs = { { 0, BTF_KIND_ARRAY << 24, { 0 } }, { 2, 1, 3 } },
 	};
 
 	memcpy(btf.names, names, sizeof(names));
-	btf.header = (struct btf_header){ .magic = BTF_MAGIC, .version = 1,
-					  .hdr_len = sizeof(btf.header),
-					  .type_len = offsetof(__typeof__(btf), names) -
-						      sizeof(btf.header),
-					  .str_off = offsetof(__typeof__(btf), names) -
-						     sizeof(btf.header),
-					  .str_len = sizeof(names) };
+	btf.header =
+	    (struct btf_header){ .magic = BTF_MAGIC,
+				 .version = 1,
+				 .hdr_len = sizeof(btf.header),
+				 .type_len = offsetof(__typeof__(btf), names) - sizeof(btf.header),
+				 .str_off = offsetof(__typeof__(btf), names) - sizeof(btf.header),
+				 .str_len = sizeof(names) };
 	return BPF(w, BPF_BTF_LOAD, attr_btf_load, .btf = address(&btf),
 		   .btf_size = offsetof(__typeof__(btf), names) + sizeof(names));
 }
 
 int info_of(const struct world *w, int fd, void *info, u32 *size)
 {
-	union attr attr = { .info = { .bpf_fd = (u32)fd, .info_len = *size,
-				      .info = address(info) } };
+	union attr attr = { .info = {
+				.bpf_fd = (u32)fd, .info_len = *size, .info = address(info) } };
 	int err = world_bpf(w, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
 
 	*size = attr.info.info_len;

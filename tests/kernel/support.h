@@ -30,12 +30,12 @@ static inline u64 address(const void *p)
 }
 
 /* An attr of the given fields; the rest is zero. */
-#define BPF(world, cmd, type, ...)                                                                 \
-	({                                                                                         \
-		union attr attr_ = { 0 };                                                          \
-		struct type fields_ = { __VA_ARGS__ };                                             \
-		memcpy(&attr_, &fields_, sizeof(fields_));                                         \
-		world_bpf(world, cmd, &attr_, sizeof(attr_));                                      \
+#define BPF(world, cmd, type, ...)                            \
+	({                                                    \
+		union attr attr_ = { 0 };                     \
+		struct type fields_ = { __VA_ARGS__ };        \
+		memcpy(&attr_, &fields_, sizeof(fields_));    \
+		world_bpf(world, cmd, &attr_, sizeof(attr_)); \
 	})
 
 int map_create(const struct world *w, u32 type, u32 key, u32 value, u32 entries, u32 flags);
@@ -58,11 +58,12 @@ bool id_is_listed(const struct world *w, int cmd, u32 id);
 /* Number of open fds of this process. */
 u32 count_fds(void);
 
-#define INSN(op, dst, src, o, i)                                                                   \
-	((struct bpf_insn){ .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (o), .imm = (i) })
+#define INSN(op, dst, src, o, i) \
+	((struct bpf_insn){      \
+	    .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (o), .imm = (i) })
 #define MOV_IMM(dst, imm) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, imm)
-#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
-#define LD_MAP_FD(dst, fd)                                                                         \
+#define EXIT              INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define LD_MAP_FD(dst, fd) \
 	INSN(BPF_LD | BPF_IMM | BPF_DW, dst, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
 
 #endif
