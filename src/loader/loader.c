@@ -220,12 +220,21 @@ static void describe_prog(struct loader_prog *out, const struct bpf_program *pro
 	out->fd = -1;
 }
 
+/* "prog.bss" is ".bss" to people. */
+static const char *map_name(const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+	const char *dot = bpf_map__is_internal(map) ? strchr(name, '.') : NULL;
+
+	return dot ? dot : name;
+}
+
 static void describe_map(struct loader_map *out, const struct bpf_map *map)
 {
 	int fd = bpf_map__fd(map);
 
 	*out = (struct loader_map){
-		.name = bpf_map__name(map),
+		.name = map_name(map),
 		.type = bpf_map__type(map),
 		.key_size = bpf_map__key_size(map),
 		.value_size = bpf_map__value_size(map),

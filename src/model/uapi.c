@@ -74,6 +74,9 @@
 
 static void add_constants(struct btf_builder *b)
 {
+	btf_add_enum(b, NULL, 4, false);
+	btf_add_enumerator(b, "false", 0);
+	btf_add_enumerator(b, "true", 1);
 	ENUM(NULL, ELEMENT_FLAGS)
 	ENUM(NULL, MAP_FLAGS)
 	ENUM(NULL, RINGBUF_FLAGS)
