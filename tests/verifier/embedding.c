@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * State embedding: random programs that the verifier accepts run in a machine that knows
+ * State embedding: random programs, and mutants of them, that the verifier accepts run in a machine that knows
  * what each number is (lib/concrete.h), and before every instruction the machine's state
  * must be one that the verifier thought possible there. Pruning is off, so what the
  * verifier saw on all its paths together is all there can be.
@@ -155,10 +155,12 @@ static bool slot_holds(const struct machine *m, const struct slot *slot,
 	return !size || reg_holds(m, &slot->reg, c, links);
 }
 
-static bool state_holds(const struct machine *m, const struct snapshot *s)
+/* why: what did not fit; a frame, and in it a register or (from 100 on) a stack slot. */
+static bool state_holds(const struct machine *m, const struct snapshot *s, u32 *why)
 {
 	struct links links = { 0 };
 
+	*why = 99;
 	if (s->depth != (u32)m->depth)
 		return false;
 	for (u32 d = 0; d <= s->depth; d++) {
@@ -168,10 +170,11 @@ static bool state_holds(const struct machine *m, const struct snapshot *s)
 		if (abstract->callsite != f->callsite)
 			return false;
 		for (u32 i = 0; i < 11; i++)
-			if (!reg_holds(m, &abstract->regs[i], f->regs[i], &links))
+			if (*why = d * 1000 + i, !reg_holds(m, &abstract->regs[i], f->regs[i], &links))
 				return false;
 		for (u32 i = 0; i < abstract->n_slots; i++)
-			if (!slot_holds(m, &abstract->slots[i], f, i, &links))
+			if (*why = d * 1000 + 100 + i,
+			    !slot_holds(m, &abstract->slots[i], f, i, &links))
 				return false;
 	}
 	return true;
@@ -179,9 +182,11 @@ static bool state_holds(const struct machine *m, const struct snapshot *s)
 
 static bool embedded(const struct machine *m)
 {
+	u32 why;
+
 	for (const struct snapshot *s = seen[m->pc]; s; s = s->next) {
 		searched++;
-		if (state_holds(m, s))
+		if (state_holds(m, s, &why))
 			return true;
 	}
 	return false;
@@ -213,6 +218,33 @@ static void print_machine(const struct machine *m)
 		}
 }
 
+/* What keeps the concrete state out of each abstract one. */
+static void explain(const struct machine *m)
+{
+	u32 why, shown = 0;
+
+	for (const struct snapshot *s = seen[m->pc]; s && shown < 10; s = s->next, shown++) {
+		const struct frame *f;
+		const struct reg *reg;
+
+		state_holds(m, s, &why);
+		if (why == 99) {
+			printf("#\tanother call stack\n");
+			continue;
+		}
+		f = s->frames[why / 1000];
+		reg = why % 1000 >= 100 ? &f->slots[why % 100].reg : &f->regs[why % 100];
+		printf("#\tframe %u %s %u: kind %u flags %x off %d id %u, %llx..%llx, %lld..%lld, "
+		       "low %x..%x, bits %llx/%llx\n",
+		       why / 1000, why % 1000 >= 100 ? "slot" : "r", why % 100, reg->kind,
+		       reg->flags, reg->off, reg->id, (unsigned long long)reg->val.umin,
+		       (unsigned long long)reg->val.umax, (long long)reg->val.smin,
+		       (long long)reg->val.smax, reg->val.umin32, reg->val.umax32,
+		       (unsigned long long)reg->val.bits.value,
+		       (unsigned long long)reg->val.bits.mask);
+	}
+}
+
 static bool run(const struct subject *s, u64 seed)
 {
 	static struct machine m;
@@ -225,6 +257,7 @@ static bool run(const struct subject *s, u64 seed)
 			printf("# at %u no abstract state holds the concrete one\n", m.pc);
 			print_program(s);
 			print_machine(&m);
+			explain(&m);
 			return false;
 		}
 		result = machine_step(&m);
@@ -274,6 +307,8 @@ static bool check_program(u64 seed)
 	if (gen_chance(&rng, 50))
 		opts.features &= (u32)gen_rand(&rng);
 	gen_program(&opts, &program);
+	if (gen_chance(&rng, 60))
+		gen_mutate(&rng, program.insns, program.len);
 	memset(&subject, 0, sizeof(subject));
 	subject.prog_type = BPF_PROG_TYPE_SCHED_CLS;
 	subject.gpl = true;

@@ -50,8 +50,7 @@ void machine_start(struct machine *m, const struct bpf_insn *insns, u64 seed)
 	fill(m, m->packet, sizeof(m->packet));
 	fill(m, (u8 *)m->values, sizeof(m->values));
 	m->packet_len = (u32)random_next(&m->random) % CONCRETE_PACKET;
-	m->ctx_data = offsetof(struct __sk_buff, data);
-	m->ctx_data_end = offsetof(struct __sk_buff, data_end);
+	memset(m->ctx + offsetof(struct __sk_buff, sk), 0, 8);
 	start_frame(m, -1, 0);
 	m->frames[0].regs[1] = (struct concrete){ (u64)(uintptr_t)m->ctx, (u64)(uintptr_t)m->ctx };
 }
@@ -128,9 +127,11 @@ static struct concrete load_value(struct machine *m, u64 address, u32 size, bool
 	u64 value = get(address, size), ctx = (u64)(uintptr_t)m->ctx;
 	u64 *base = slot_base(m, address);
 
-	if (address == ctx + m->ctx_data)
+	/* There is no metadata: it begins where the packet does. */
+	if (address == ctx + offsetof(struct __sk_buff, data) ||
+	    address == ctx + offsetof(struct __sk_buff, data_meta))
 		return (struct concrete){ (u64)(uintptr_t)m->packet, (u64)(uintptr_t)m->packet };
-	if (address == ctx + m->ctx_data_end) {
+	if (address == ctx + offsetof(struct __sk_buff, data_end)) {
 		u64 end = (u64)(uintptr_t)(m->packet + m->packet_len);
 
 		return (struct concrete){ end, end };

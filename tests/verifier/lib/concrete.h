@@ -37,7 +37,6 @@ struct machine {
 	u8 ctx[256] __attribute__((aligned(8)));
 	u8 packet[CONCRETE_PACKET] __attribute__((aligned(8)));
 	u32 packet_len;
-	u32 ctx_data, ctx_data_end; /* where the context has the packet's ends */
 	u8 values[FIXTURE_COUNT][512] __attribute__((aligned(8)));
 	u32 keys[FIXTURE_COUNT][8];
 	bool used[FIXTURE_COUNT][8];
