@@ -39,6 +39,10 @@ u64 helper_csum_diff(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 
 	if ((from_size | to_size) & 3)
 		return -EINVAL;
+	/* Zero has two forms, 0 and 0xffff; taken out alone, the difference is formed so that the
+	 * form is Linux's. */
+	if (!to_size && from_size)
+		return fold32(~sum_words(from, from_size, ~sum));
 	if (to_size)
 		sum = sum_words(to, to_size, sum);
 	if (from_size)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BTF: lookups, sizes, printing values and types, refusals, split BTF. */
+#include <time.h>
+
 #include "btf_samples.h"
 #include "lib/test.h"
 
@@ -324,4 +326,61 @@ TEST(damaged_btf_can_be_used)
 	CHECK(used > 1000);
 	free(bytes);
 	btf_builder_free(b);
+}
+
+static uint8_t *read_vmlinux(uint32_t *size)
+{
+	FILE *f = fopen("/sys/kernel/btf/vmlinux", "r");
+	size_t room = 32 << 20;
+	uint8_t *bytes;
+
+	if (!f)
+		SKIP("no /sys/kernel/btf/vmlinux here");
+	bytes = malloc(room);
+	*size = fread(bytes, 1, room, f);
+	fclose(f);
+	return bytes;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* A real kernel's BTF, whole and damaged. SKEP_CAMPAIGN=1 damages it more often. */
+TEST(a_real_kernels_btf)
+{
+	uint32_t size, rounds = getenv("SKEP_CAMPAIGN") ? 2000 : 25, accepted = 0;
+	uint8_t *good = read_vmlinux(&size), *bytes = malloc(size);
+	struct mutator m = { 11 };
+	struct btf *btf = NULL;
+	struct btf_field field;
+	double start = now();
+	s32 task;
+
+	REQUIRE(!btf_parse(good, size, NULL, NULL, &btf));
+	test_note("%u types, %u bytes: parsed in %.1f ms", btf->n_types, size,
+		  (now() - start) * 1000);
+	task = btf_find(btf, "task_struct", BTF_KIND_STRUCT);
+	REQUIRE(task > 0);
+	CHECK(btf_size(btf, task) > 1000);
+	CHECK_EQ(btf_find_member(btf, task, "pid", &field), 0);
+	CHECK_STR(type_text(btf, field.type_id), "pid_t");
+	btf_free(btf);
+	for (uint32_t i = 0; i < rounds; i++) {
+		uint32_t cut;
+
+		memcpy(bytes, good, size);
+		cut = mutate(&m, bytes, size);
+		if (btf_parse(bytes, cut, NULL, NULL, &btf))
+			continue;
+		accepted++;
+		btf_free(btf);
+	}
+	test_note("%u damaged, %u accepted", rounds, accepted);
+	free(good);
+	free(bytes);
 }
