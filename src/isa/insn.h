@@ -9,7 +9,9 @@
 
 #include <linux/bpf.h>
 
+#include "base/text.h"
 #include "base/types.h"
+#include "isa/ops.h"
 
 /* Newer than some systems' <linux/bpf.h>. Same values as the enumerators there. */
 #ifndef BPF_MEMSX
@@ -46,9 +48,6 @@
 #define INSN_TAIL_CALL     (BPF_JMP | 0xf0) /* bpf_tail_call, performed by the engine */
 #define INSN_MODE_PROBE    0x20 /* BPF_LDX mode: load that reads 0 instead of faulting */
 #define INSN_MODE_PROBE_SX 0x40 /* the same, sign-extending */
-
-#include "base/text.h"
-#include "isa/ops.h"
 
 /* One line of the table. */
 struct isa_op_info {
