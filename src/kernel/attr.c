@@ -39,7 +39,7 @@ int user_tail_is_zero(u64 user, u32 known, u32 size)
 	return all_zero(tail, size - known) ? 0 : -E2BIG;
 }
 
-int attr_read(struct call *call, u64 user, u32 size)
+int attr_read(struct bpf_call *call, u64 user, u32 size)
 {
 	int err = user_tail_is_zero(user, ATTR_SIZE, size);
 
@@ -52,12 +52,12 @@ int attr_read(struct call *call, u64 user, u32 size)
 	return user_read(call->attr.bytes, user, size);
 }
 
-bool attr_has_tail(const struct call *call, u32 end)
+bool attr_has_tail(const struct bpf_call *call, u32 end)
 {
 	return !all_zero(call->attr.bytes + end, ATTR_SIZE - end);
 }
 
-int attr_write(const struct call *call, size_t offset, const void *value, size_t size)
+int attr_write(const struct bpf_call *call, size_t offset, const void *value, size_t size)
 {
 	return user_write(call->user + offset, value, size);
 }

@@ -284,7 +284,7 @@ _Static_assert(offsetof(struct attr_map_create, excl_prog_hash) == 80 &&
 	       "fields lie where the ABI has them");
 
 /* One call of bpf(2): the arguments as the command sees them, and where the client has them. */
-struct call {
+struct bpf_call {
 	union attr attr;
 	u64 user;      /* address of the client's attr */
 	u32 user_size; /* bytes the client says it has there */
@@ -292,11 +292,11 @@ struct call {
 };
 
 /* Reads the client's attr by the rules above (all but the last). 0, -E2BIG, -EFAULT. */
-int attr_read(struct call *call, u64 user, u32 size);
+int attr_read(struct bpf_call *call, u64 user, u32 size);
 /* True when a byte at or after `end` is not zero: the third rule. */
-bool attr_has_tail(const struct call *call, u32 end);
+bool attr_has_tail(const struct bpf_call *call, u32 end);
 /* Answers in a field of the client's attr. 0 or -EFAULT. */
-int attr_write(const struct call *call, size_t offset, const void *value, size_t size);
+int attr_write(const struct bpf_call *call, size_t offset, const void *value, size_t size);
 #define attr_answer(call, type, field, value) \
 	attr_write(call, offsetof(struct type, field), &(value), sizeof(((struct type *)0)->field))
 

@@ -17,7 +17,7 @@ const struct command skep_commands[SKEP_COMMAND_COUNT] = {
 #undef COMMAND
 };
 
-static int run_command(struct skep *skep, struct call *call)
+static int run_command(struct skep *skep, struct bpf_call *call)
 {
 	const struct command *command;
 
@@ -31,7 +31,7 @@ static int run_command(struct skep *skep, struct call *call)
 
 int skep_bpf(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size)
 {
-	struct call call = { .cmd = cmd };
+	struct bpf_call call = { .cmd = cmd };
 	int result;
 
 	if (skep_is_forked(skep)) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "kernel/commands.h"
 #include "kernel/core.h"
 
@@ -14,7 +15,8 @@ static void btf_destroy(struct object *object)
 {
 	struct btf_object *bo = CONTAINER_OF(object, struct btf_object, base);
 
-	btf_free(bo->btf);
+	if (!bo->kernel_btf)
+		btf_free(bo->btf); /* else it is the model's */
 	free(bo);
 }
 
@@ -52,12 +54,39 @@ fail:
 	return err;
 }
 
-static bool wants_true_size(const struct call *call)
+int btf_present(struct skep *skep)
+{
+	struct btf_object *bo;
+	int err;
+
+	if (!skep->model.btf)
+		return 0;
+	bo = calloc(1, sizeof(*bo));
+	if (!bo)
+		return -ENOMEM;
+	err = object_init(skep, &bo->base, OBJECT_BTF, "btf", -1);
+	if (err) {
+		free(bo);
+		return err;
+	}
+	bo->btf = skep->model.btf;
+	bo->kernel_btf = true;
+	str_copy(bo->name, "vmlinux", sizeof(bo->name));
+	bo->base.destroy = btf_destroy;
+	err = object_enter(&bo->base);
+	if (err)
+		object_put(&bo->base);
+	else
+		skep->vmlinux = bo;
+	return err;
+}
+
+static bool wants_true_size(const struct bpf_call *call)
 {
 	return call->user_size >= offsetof(struct attr_btf_load, log_true_size) + sizeof(u32);
 }
 
-int cmd_btf_load(struct skep *skep, struct call *call)
+int cmd_btf_load(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_btf_load *a = &call->attr.btf_load;
 	struct btf *btf = NULL;

@@ -3,7 +3,7 @@
  * THE table of bpf(2): X(name, number, member, last, handler, note)
  *	member	of union attr that the command reads
  *	last	its last field: what lies behind must be zero (EINVAL)
- *	handler	int (*)(struct skep *, struct call *): >= 0 or -errno
+ *	handler	int (*)(struct skep *, struct bpf_call *): >= 0 or -errno
  *	note	for docs/STATUS.md: "" when the command is complete
  * The dispatcher, the names and the status table come from here.
  */
@@ -55,10 +55,10 @@
 /* clang-format on */
 
 struct skep;
-struct call;
+struct bpf_call;
 
 #define SKEP_COMMAND_HANDLER(name, number, member, last, handler, note)                            \
-	int handler(struct skep *skep, struct call *call);
+	int handler(struct skep *skep, struct bpf_call *call);
 SKEP_COMMANDS(SKEP_COMMAND_HANDLER)
 #undef SKEP_COMMAND_HANDLER
 
@@ -67,7 +67,7 @@ SKEP_COMMANDS(SKEP_COMMAND_HANDLER)
 struct command {
 	const char *name;
 	u32 end; /* of the last field */
-	int (*handler)(struct skep *skep, struct call *call);
+	int (*handler)(struct skep *skep, struct bpf_call *call);
 	const char *note;
 };
 

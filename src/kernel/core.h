@@ -66,6 +66,7 @@ struct skep {
 	struct kernel_arena arena; /* the presented kernel objects */
 	struct kernel_model model;
 	struct kernel_model *presented; /* what model was copied from */
+	struct btf_object *vmlinux;	/* its BTF, as clients find it among the ids */
 	struct custom_table custom;
 };
 
@@ -89,6 +90,8 @@ void object_discard(struct object *object);
  * the fds'. On error the object is destroyed. open_flags: O_RDWR, O_RDONLY or O_WRONLY.
  */
 int object_publish(struct object *object, int open_flags);
+/* Publishes without an fd: the caller's reference stays the caller's. 0, -ENOSPC, -ENOMEM. */
+int object_enter(struct object *object);
 /* Another fd of a published object; the caller keeps its reference. */
 int object_open(struct object *object, int open_flags);
 /* By id, referenced; NULL when there is none. */
@@ -150,6 +153,8 @@ u32 prog_table_index(struct prog_object *prog);
 
 /* Makes a link by whatever hook takes the target, and an fd of it. */
 int link_attach(struct skep *skep, struct prog_object *prog, const struct attach_target *target);
+/* Gives the presented kernel's BTF an id, the first one. */
+int btf_present(struct skep *skep);
 /* Does PROG_TEST_RUN know that type? (docs/STATUS.md) */
 bool prog_type_has_test_run(u32 prog_type);
 

@@ -15,7 +15,7 @@
 #include "kernel/sha256.h"
 
 /* Reads what the client put into its struct. *len becomes what both sides know. */
-static int info_begin(const struct call *call, void *info, u32 size, u32 known, u32 *len)
+static int info_begin(const struct bpf_call *call, void *info, u32 size, u32 known, u32 *len)
 {
 	const struct attr_info *a = &call->attr.info;
 	int err = user_tail_is_zero(a->info, known, a->info_len);
@@ -25,7 +25,7 @@ static int info_begin(const struct call *call, void *info, u32 size, u32 known, 
 	return err ? err : user_read(info, a->info, *len);
 }
 
-static int info_end(const struct call *call, const void *info, u32 len)
+static int info_end(const struct bpf_call *call, const void *info, u32 len)
 {
 	int err = user_write(call->attr.info.info, info, len);
 
@@ -232,7 +232,7 @@ static int prog_arrays(struct prog_object *po, struct abi_prog_info *info)
 	return err;
 }
 
-static int prog_info(struct prog_object *po, const struct call *call)
+static int prog_info(struct prog_object *po, const struct bpf_call *call)
 {
 	struct abi_prog_info info;
 	u32 len;
@@ -252,7 +252,7 @@ static int prog_info(struct prog_object *po, const struct call *call)
 
 /* ---- maps ---- */
 
-static int map_info(const struct map_object *mo, const struct call *call)
+static int map_info(const struct map_object *mo, const struct bpf_call *call)
 {
 	const struct map_facts *facts = &mo->map->facts;
 	struct abi_map_info info;
@@ -294,7 +294,7 @@ static int give_name(const char *name, struct abi_btf_info *info)
 	return err;
 }
 
-static int btf_info(const struct btf_object *bo, const struct call *call)
+static int btf_info(const struct btf_object *bo, const struct bpf_call *call)
 {
 	struct abi_btf_info info;
 	u32 len, room;
@@ -319,7 +319,7 @@ static int btf_info(const struct btf_object *bo, const struct call *call)
 
 /* ---- links ---- */
 
-static int link_info(struct link_object *lo, const struct call *call)
+static int link_info(struct link_object *lo, const struct bpf_call *call)
 {
 	struct abi_link_info info;
 	u32 len;
@@ -339,7 +339,7 @@ static int link_info(struct link_object *lo, const struct call *call)
 	return err ? err : info_end(call, &info, len);
 }
 
-int cmd_info(struct skep *skep, struct call *call)
+int cmd_info(struct skep *skep, struct bpf_call *call)
 {
 	struct object *object;
 	int err;

@@ -274,7 +274,7 @@ static int attach_by_type(struct skep *skep, struct prog_object *prog,
 	}
 }
 
-int cmd_link_create(struct skep *skep, struct call *call)
+int cmd_link_create(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_link_create *a = &call->attr.link_create;
 	struct prog_object *prog;
@@ -296,7 +296,7 @@ int cmd_link_create(struct skep *skep, struct call *call)
 	return err;
 }
 
-int cmd_raw_tracepoint(struct skep *skep, struct call *call)
+int cmd_raw_tracepoint(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_raw_tracepoint *a = &call->attr.raw_tracepoint;
 	struct attach_target target = { .via = ATTACH_VIA_RAW_TRACEPOINT, .cookie = a->cookie };
@@ -352,7 +352,7 @@ out:
 	return err;
 }
 
-int cmd_link_update(struct skep *skep, struct call *call)
+int cmd_link_update(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_link_update *a = &call->attr.link_update;
 	struct prog_object *prog = NULL, *old = NULL;
@@ -385,7 +385,7 @@ out:
 	return err;
 }
 
-int cmd_link_detach(struct skep *skep, struct call *call)
+int cmd_link_detach(struct skep *skep, struct bpf_call *call)
 {
 	struct link_object *link;
 	int err;
@@ -447,7 +447,7 @@ static int sockmap_error(struct skep *skep, u32 fd)
 	return -EOPNOTSUPP;
 }
 
-int cmd_prog_attach(struct skep *skep, struct call *call)
+int cmd_prog_attach(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_prog_attach *a = &call->attr.attach;
 	enum place place = place_of(a->attach_type);
@@ -487,7 +487,7 @@ static int detach_from_device(struct skep *skep, const struct attr_prog_attach *
 	return device_error(a->target_fd, -ENOENT);
 }
 
-int cmd_prog_detach(struct skep *skep, struct call *call)
+int cmd_prog_detach(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_prog_attach *a = &call->attr.attach;
 
@@ -505,7 +505,7 @@ int cmd_prog_detach(struct skep *skep, struct call *call)
 }
 
 /* No program is attached to the device. */
-static int query_device(const struct call *call)
+static int query_device(const struct bpf_call *call)
 {
 	u32 none = 0;
 	u64 first = 1;
@@ -522,7 +522,7 @@ static int query_device(const struct call *call)
 	return 0;
 }
 
-int cmd_prog_query(struct skep *skep, struct call *call)
+int cmd_prog_query(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_prog_query *a = &call->attr.query;
 

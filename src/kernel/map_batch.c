@@ -10,7 +10,7 @@
 struct batch {
 	struct skep *skep;
 	struct map_object *mo;
-	struct call *call;
+	struct bpf_call *call;
 	const struct attr_map_batch *attr;
 	struct scratch key, value;
 	u64 key_size, value_size;
@@ -228,7 +228,7 @@ static batch_fn batch_of(const struct map *map, int cmd)
 	}
 }
 
-static int batch_run(struct skep *skep, struct map_object *mo, struct call *call)
+static int batch_run(struct skep *skep, struct map_object *mo, struct bpf_call *call)
 {
 	const struct attr_map_batch *a = &call->attr.batch;
 	batch_fn fn = batch_of(mo->map, call->cmd);
@@ -259,7 +259,7 @@ static int batch_run(struct skep *skep, struct map_object *mo, struct call *call
 	return err;
 }
 
-static int batch_command(struct skep *skep, struct call *call, u32 access)
+static int batch_command(struct skep *skep, struct bpf_call *call, u32 access)
 {
 	struct map_object *mo;
 	int err;
@@ -272,22 +272,22 @@ static int batch_command(struct skep *skep, struct call *call, u32 access)
 	return err;
 }
 
-int cmd_map_lookup_batch(struct skep *skep, struct call *call)
+int cmd_map_lookup_batch(struct skep *skep, struct bpf_call *call)
 {
 	return batch_command(skep, call, MAP_READS);
 }
 
-int cmd_map_lookup_delete_batch(struct skep *skep, struct call *call)
+int cmd_map_lookup_delete_batch(struct skep *skep, struct bpf_call *call)
 {
 	return batch_command(skep, call, MAP_READS | MAP_WRITES);
 }
 
-int cmd_map_update_batch(struct skep *skep, struct call *call)
+int cmd_map_update_batch(struct skep *skep, struct bpf_call *call)
 {
 	return batch_command(skep, call, MAP_WRITES);
 }
 
-int cmd_map_delete_batch(struct skep *skep, struct call *call)
+int cmd_map_delete_batch(struct skep *skep, struct bpf_call *call)
 {
 	return batch_command(skep, call, MAP_WRITES);
 }

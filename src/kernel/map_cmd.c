@@ -242,7 +242,7 @@ static void facts_from_attr(struct map_facts *facts, const struct attr_map_creat
 	};
 }
 
-int cmd_map_create(struct skep *skep, struct call *call)
+int cmd_map_create(struct skep *skep, struct bpf_call *call)
 {
 	struct attr_map_create *a = &call->attr.map_create;
 	struct map_create_params params = { .cpus = skep->cpus };
@@ -327,7 +327,7 @@ static int map_object_freeze(struct map_object *mo)
 	return err;
 }
 
-int cmd_map_freeze(struct skep *skep, struct call *call)
+int cmd_map_freeze(struct skep *skep, struct bpf_call *call)
 {
 	struct map_object *mo;
 	int err;

@@ -128,7 +128,7 @@ out_key:
 	return err;
 }
 
-int cmd_map_lookup(struct skep *skep, struct call *call)
+int cmd_map_lookup(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_map_elem *a = &call->attr.elem;
 	struct map_object *mo;
@@ -167,7 +167,7 @@ out_key:
 	return err;
 }
 
-int cmd_map_update(struct skep *skep, struct call *call)
+int cmd_map_update(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_map_elem *a = &call->attr.elem;
 	struct map_object *mo;
@@ -181,7 +181,7 @@ int cmd_map_update(struct skep *skep, struct call *call)
 	return err;
 }
 
-int cmd_map_delete(struct skep *skep, struct call *call)
+int cmd_map_delete(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_map_elem *a = &call->attr.elem;
 	struct map_object *mo;
@@ -228,7 +228,7 @@ out_key:
 	return err;
 }
 
-int cmd_map_next_key(struct skep *skep, struct call *call)
+int cmd_map_next_key(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_map_elem *a = &call->attr.elem;
 	struct map_object *mo;
@@ -275,7 +275,7 @@ out_key:
 	return err;
 }
 
-int cmd_map_lookup_delete(struct skep *skep, struct call *call)
+int cmd_map_lookup_delete(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_map_elem *a = &call->attr.elem;
 	struct map_object *mo;

@@ -15,7 +15,7 @@
 
 /* ---- GET_NEXT_ID ---- */
 
-static int next_id(struct skep *skep, struct call *call, enum object_kind kind)
+static int next_id(struct skep *skep, struct bpf_call *call, enum object_kind kind)
 {
 	u32 start = call->attr.get_id.id, next;
 
@@ -27,29 +27,29 @@ static int next_id(struct skep *skep, struct call *call, enum object_kind kind)
 	return attr_answer(call, attr_get_id, next_id, next);
 }
 
-int cmd_prog_next_id(struct skep *skep, struct call *call)
+int cmd_prog_next_id(struct skep *skep, struct bpf_call *call)
 {
 	return next_id(skep, call, OBJECT_PROG);
 }
 
-int cmd_map_next_id(struct skep *skep, struct call *call)
+int cmd_map_next_id(struct skep *skep, struct bpf_call *call)
 {
 	return next_id(skep, call, OBJECT_MAP);
 }
 
-int cmd_btf_next_id(struct skep *skep, struct call *call)
+int cmd_btf_next_id(struct skep *skep, struct bpf_call *call)
 {
 	return next_id(skep, call, OBJECT_BTF);
 }
 
-int cmd_link_next_id(struct skep *skep, struct call *call)
+int cmd_link_next_id(struct skep *skep, struct bpf_call *call)
 {
 	return next_id(skep, call, OBJECT_LINK);
 }
 
 /* ---- GET_FD_BY_ID ---- */
 
-static int fd_by_id(struct skep *skep, struct call *call, enum object_kind kind, int open_flags)
+static int fd_by_id(struct skep *skep, struct bpf_call *call, enum object_kind kind, int open_flags)
 {
 	struct object *object = object_by_id(skep, kind, call->attr.get_id.id);
 	int fd;
@@ -61,12 +61,12 @@ static int fd_by_id(struct skep *skep, struct call *call, enum object_kind kind,
 	return fd;
 }
 
-int cmd_prog_fd_by_id(struct skep *skep, struct call *call)
+int cmd_prog_fd_by_id(struct skep *skep, struct bpf_call *call)
 {
 	return fd_by_id(skep, call, OBJECT_PROG, O_RDWR);
 }
 
-int cmd_map_fd_by_id(struct skep *skep, struct call *call)
+int cmd_map_fd_by_id(struct skep *skep, struct bpf_call *call)
 {
 	u32 flags = call->attr.get_id.open_flags;
 	int open_flags = open_flags_of(flags);
@@ -76,7 +76,7 @@ int cmd_map_fd_by_id(struct skep *skep, struct call *call)
 	return fd_by_id(skep, call, OBJECT_MAP, open_flags);
 }
 
-int cmd_btf_fd_by_id(struct skep *skep, struct call *call)
+int cmd_btf_fd_by_id(struct skep *skep, struct bpf_call *call)
 {
 	if (call->attr.get_id.open_flags & ~F_TOKEN_FD)
 		return -EINVAL;
@@ -85,7 +85,7 @@ int cmd_btf_fd_by_id(struct skep *skep, struct call *call)
 	return fd_by_id(skep, call, OBJECT_BTF, O_RDWR);
 }
 
-int cmd_link_fd_by_id(struct skep *skep, struct call *call)
+int cmd_link_fd_by_id(struct skep *skep, struct bpf_call *call)
 {
 	return fd_by_id(skep, call, OBJECT_LINK, O_RDWR);
 }
@@ -98,7 +98,7 @@ static void stats_destroy(struct object *object)
 	free(object);
 }
 
-int cmd_enable_stats(struct skep *skep, struct call *call)
+int cmd_enable_stats(struct skep *skep, struct bpf_call *call)
 {
 	struct object *object;
 	int err;
@@ -120,7 +120,7 @@ int cmd_enable_stats(struct skep *skep, struct call *call)
 
 /* ---- what Skep does not have ---- */
 
-int cmd_iter_create(struct skep *skep, struct call *call)
+int cmd_iter_create(struct skep *skep, struct bpf_call *call)
 {
 	struct link_object *link;
 	int err;
@@ -134,19 +134,19 @@ int cmd_iter_create(struct skep *skep, struct call *call)
 	return -EINVAL;
 }
 
-int cmd_token_create(struct skep *skep, struct call *call)
+int cmd_token_create(struct skep *skep, struct bpf_call *call)
 {
 	return call->attr.token_create.flags ? -EINVAL : -EOPNOTSUPP;
 }
 
-int cmd_stream_read(struct skep *skep, struct call *call)
+int cmd_stream_read(struct skep *skep, struct bpf_call *call)
 {
 	return -EINVAL;
 }
 
 /* ---- TASK_FD_QUERY: perf events and raw tracepoints of this process ---- */
 
-static int copy_name(const struct call *call, const char *name)
+static int copy_name(const struct bpf_call *call, const char *name)
 {
 	const struct attr_task_fd_query *a = &call->attr.task_fd_query;
 	u32 len = (u32)strlen(name);
@@ -165,7 +165,7 @@ static int copy_name(const struct call *call, const char *name)
 	return err;
 }
 
-static int answer_link(const struct call *call, const struct link_object *link)
+static int answer_link(const struct bpf_call *call, const struct link_object *link)
 {
 	u32 fd_type = BPF_FD_TYPE_RAW_TRACEPOINT;
 	u64 zero = 0;
@@ -184,7 +184,7 @@ static int answer_link(const struct call *call, const struct link_object *link)
 	return err;
 }
 
-int cmd_task_fd_query(struct skep *skep, struct call *call)
+int cmd_task_fd_query(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_task_fd_query *a = &call->attr.task_fd_query;
 	char path[64];

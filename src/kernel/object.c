@@ -258,18 +258,37 @@ void object_discard(struct object *object)
 	handle_release(object);
 }
 
-int object_publish(struct object *object, int open_flags)
+/* Under skep->lock. */
+static int enter_tables(struct object *object)
 {
-	struct skep *skep = object->skep;
-	int fd, err = 0;
+	int err = kind_has_id(object->kind) ? id_assign(object) : 0;
 
-	skep_sweep(skep);
-	pthread_mutex_lock(&skep->lock);
-	if (kind_has_id(object->kind))
-		err = id_assign(object);
 	if (!err) {
 		table_add(object);
 		handle_watch(object);
+	}
+	return err;
+}
+
+int object_enter(struct object *object)
+{
+	int err;
+
+	pthread_mutex_lock(&object->skep->lock);
+	err = enter_tables(object);
+	pthread_mutex_unlock(&object->skep->lock);
+	return err;
+}
+
+int object_publish(struct object *object, int open_flags)
+{
+	struct skep *skep = object->skep;
+	int fd = -1, err;
+
+	skep_sweep(skep);
+	pthread_mutex_lock(&skep->lock);
+	err = enter_tables(object);
+	if (!err) {
 		err = fd = handle_open(object, open_flags);
 		object->has_fd = fd >= 0;
 	}

@@ -108,7 +108,7 @@ static int check_path_fd(const struct attr_obj *a)
 	return !(a->file_flags & F_PATH_FD) && a->path_fd ? -EINVAL : 0;
 }
 
-int cmd_obj_pin(struct skep *skep, struct call *call)
+int cmd_obj_pin(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_obj *a = &call->attr.obj;
 	char path[PATH_MAX];
@@ -131,7 +131,7 @@ int cmd_obj_pin(struct skep *skep, struct call *call)
 	return err;
 }
 
-int cmd_obj_get(struct skep *skep, struct call *call)
+int cmd_obj_get(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_obj *a = &call->attr.obj;
 	int open_flags = open_flags_of(a->file_flags);

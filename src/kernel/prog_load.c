@@ -37,7 +37,7 @@ struct records {
 
 struct load {
 	struct skep *skep;
-	struct call *call;
+	struct bpf_call *call;
 	const struct attr_prog_load *attr;
 	char license[128];
 	char name[BPF_OBJ_NAME_LEN];
@@ -370,7 +370,7 @@ static int check_program(struct load *load, struct user_log *log)
 	return err ? err : run_verifier(load, log);
 }
 
-static bool wants_true_size(const struct call *call)
+static bool wants_true_size(const struct bpf_call *call)
 {
 	return call->user_size >= offsetof(struct attr_prog_load, log_true_size) + sizeof(u32);
 }
@@ -510,7 +510,7 @@ fail:
 	return err;
 }
 
-int cmd_prog_load(struct skep *skep, struct call *call)
+int cmd_prog_load(struct skep *skep, struct bpf_call *call)
 {
 	struct load load = { .skep = skep, .call = call, .attr = &call->attr.load };
 	struct prog_object *po;
@@ -549,7 +549,7 @@ static int bind_map(struct prog_object *po, struct map_object *mo)
 	return 0;
 }
 
-int cmd_prog_bind_map(struct skep *skep, struct call *call)
+int cmd_prog_bind_map(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_prog_bind_map *a = &call->attr.bind_map;
 	struct prog_object *po;

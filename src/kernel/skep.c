@@ -74,7 +74,7 @@ static int skep_init(struct skep *skep, const struct skep_opts *opts)
 		err = runs_init(skep);
 	if (!err)
 		err = model_init(skep);
-	return err;
+	return err ? err : btf_present(skep);
 }
 
 static void skep_destroy(struct skep *skep)
@@ -122,6 +122,8 @@ void skep_free(struct skep *skep)
 		return;
 	pins_release(skep);
 	objects_close(skep);
+	if (skep->vmlinux)
+		object_put(&skep->vmlinux->base);
 	skep_destroy(skep);
 }
 

@@ -204,7 +204,7 @@ bool prog_type_has_test_run(u32 prog_type)
 	return test_run_of(prog_type);
 }
 
-int cmd_test_run(struct skep *skep, struct call *call)
+int cmd_test_run(struct skep *skep, struct bpf_call *call)
 {
 	const struct attr_test_run *a = &call->attr.test;
 	struct test_run run = { .skep = skep, .call = call, .attr = a };

@@ -8,7 +8,7 @@
 struct test_run {
 	struct skep *skep;
 	struct prog_object *prog;
-	const struct call *call;
+	const struct bpf_call *call;
 	const struct attr_test_run *attr;
 };
 

@@ -20,7 +20,7 @@ TEST(a_new_kernel_is_empty_and_leaves_nothing_behind)
 
 	CHECK_EQ(count_ids(&w, BPF_MAP_GET_NEXT_ID), 0);
 	CHECK_EQ(count_ids(&w, BPF_PROG_GET_NEXT_ID), 0);
-	CHECK_EQ(count_ids(&w, BPF_BTF_GET_NEXT_ID), 0);
+	CHECK_EQ(count_ids(&w, BPF_BTF_GET_NEXT_ID), 1); /* vmlinux */
 	CHECK_EQ(count_ids(&w, BPF_LINK_GET_NEXT_ID), 0);
 	world_end(&w);
 	CHECK_EQ(count_fds(), fds);
@@ -383,6 +383,27 @@ TEST(info_of_a_program)
 	CHECK_EQ(info.nr_map_ids, 1);
 	CHECK_EQ(n_maps, id_of(&w, map));
 	CHECK(!memcmp(shown, insns, sizeof(insns)));
+	world_end(&w);
+}
+
+TEST(the_presented_btf_is_found_by_its_id)
+{
+	struct world w = world_skep();
+	char name[16] = "";
+	struct abi_btf_info info = { .name = address(name), .name_len = sizeof(name) };
+	int fd = BPF(&w, BPF_BTF_GET_FD_BY_ID, attr_get_id, .id = 1);
+	u32 size = sizeof(info);
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(info_of(&w, fd, &info, &size), 0);
+	CHECK_STR(name, "vmlinux");
+	CHECK_EQ(info.kernel_btf, 1);
+	CHECK(info.btf_size > 1000);
+	CHECK_EQ(BPF(&w, BPF_MAP_CREATE, attr_map_create, .map_type = BPF_MAP_TYPE_ARRAY,
+		     .key_size = 4, .value_size = 4, .max_entries = 1, .btf_fd = (u32)fd,
+		     .btf_key_type_id = 1, .btf_value_type_id = 1), -EACCES);
+	close(fd);
+	CHECK_EQ(count_ids(&w, BPF_BTF_GET_NEXT_ID), 1);
 	world_end(&w);
 }
 

@@ -23,4 +23,14 @@
 	X(TOKEN_CREATE, ANY_WORD, EOPNOTSUPP, ANY, "no tokens")
 /* clang-format on */
 
+/* What no errno shows; a list in Markdown. */
+#define OTHER_DIFFERENCES                                                                          \
+	"- Objects are memfds: read(2) of one answers 0 instead of EINVAL, and a read-only mmap(2) of\n"   \
+	"  one that has nothing to show succeeds (and faults when touched) instead of failing.\n"          \
+	"- /proc/PID/fdinfo of a handle has no bpf fields: ask OBJ_GET_INFO_BY_FD.\n"                     \
+	"- Pins are names below /sys/fs/bpf in the kernel object, not files.\n"                           \
+	"- Per-CPU values have one copy for each presented CPU (skep_opts.cpus).\n"                       \
+	"- Program info: no jited line info; of several functions the first has the length of all.\n"     \
+	"- Batches of a hash give elements, not whole buckets, and never ENOSPC.\n"
+
 #endif
