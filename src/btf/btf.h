@@ -15,17 +15,17 @@
 struct btf {
 	u8 *data; /* own copy: header, types, strings */
 	u32 size;
-	void *memory; /* that data lies in, placed so that the types are aligned */
+	void *memory;                  /* that data lies in, placed so that the types are aligned */
 	const struct btf_type **types; /* types[id - start_id]; without a base [0] is void */
-	u32 start_id;		       /* first own id: 0, or base->n_types */
-	u32 n_types;		       /* ids are below this, the base's included */
+	u32 start_id;                  /* first own id: 0, or base->n_types */
+	u32 n_types;                   /* ids are below this, the base's included */
 	const char *strings;
 	u32 strings_len;
-	u32 start_str;	/* first own string offset: 0, or the end of the base's */
-	u32 *resolved;	/* per own id: what modifiers, pointers and variables lead to */
-	u32 *sizes;	/* per own id: size in bytes, BTF_NO_SIZE where there is none */
-	u32 *buckets;	/* name lookup: first id of a chain, 0 ends it */
-	u32 *chain;	/* per own id: the next one */
+	u32 start_str; /* first own string offset: 0, or the end of the base's */
+	u32 *resolved; /* per own id: what modifiers, pointers and variables lead to */
+	u32 *sizes;    /* per own id: size in bytes, BTF_NO_SIZE where there is none */
+	u32 *buckets;  /* name lookup: first id of a chain, 0 ends it */
+	u32 *chain;    /* per own id: the next one */
 	u32 bucket_mask;
 	const struct btf *base; /* split BTF: ids below start_id are there */
 };
@@ -118,9 +118,9 @@ int btf_find_member(const struct btf *btf, u32 struct_id, const char *name, stru
 /* Prints a value of that type from data (size bytes; stops there) as bpftool and %Tx do. */
 struct btf_show_opts {
 	bool json;
-	bool compact;	/* one line */
-	bool names;	/* type names in front, as bpf_snprintf_btf does */
-	bool zeroes;	/* also members that are zero */
+	bool compact; /* one line */
+	bool names;   /* type names in front, as bpf_snprintf_btf does */
+	bool zeroes;  /* also members that are zero */
 	u32 indent;
 };
 void btf_show(struct text *out, const struct btf *btf, u32 type_id, const void *data, u32 size,

@@ -68,8 +68,8 @@ static void append(struct btf_builder *b, const void *bytes, size_t n)
 	b->types.len += n;
 }
 
-static s32 add_type(struct btf_builder *b, u32 kind, bool kflag, const char *name,
-		    u32 size_or_type, const void *more, size_t n)
+static s32 add_type(struct btf_builder *b, u32 kind, bool kflag, const char *name, u32 size_or_type,
+		    const void *more, size_t n)
 {
 	struct btf_type t = {
 		.name_off = add_string(b, name),
@@ -142,8 +142,8 @@ s32 btf_add_fwd(struct btf_builder *b, const char *name, bool is_union)
 
 s32 btf_add_enum(struct btf_builder *b, const char *name, u32 size, bool is_signed)
 {
-	return add_type(b, size == 8 ? BTF_KIND_ENUM64 : BTF_KIND_ENUM, is_signed, name, size,
-			NULL, 0);
+	return add_type(b, size == 8 ? BTF_KIND_ENUM64 : BTF_KIND_ENUM, is_signed, name, size, NULL,
+			0);
 }
 
 s32 btf_add_enumerator(struct btf_builder *b, const char *name, s64 value)

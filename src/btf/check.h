@@ -19,17 +19,17 @@
 #include "btf/btf.h"
 
 /* Newer than some systems' <linux/btf.h>. */
-#define BTF_MAX_SIZE (16u << 20)
-#define BTF_NAME_MAX 512 /* longest name, its end included */
+#define BTF_MAX_SIZE      (16u << 20)
+#define BTF_NAME_MAX      512 /* longest name, its end included */
 #define BTF_RESOLVE_DEPTH 32
-#define BTF_INFO_MASK 0x9f00ffffu
-#define BTF_INT_MASK 0x0fffffffu
-#define BTF_KINDS (BTF_KIND_ENUM64 + 1)
+#define BTF_INFO_MASK     0x9f00ffffu
+#define BTF_INT_MASK      0x0fffffffu
+#define BTF_KINDS         (BTF_KIND_ENUM64 + 1)
 
 struct btf_check {
 	struct btf *btf;
 	struct text *log; /* may be NULL */
-	u32 id;		  /* of the type that is being checked */
+	u32 id;           /* of the type that is being checked */
 	VEC(const struct btf_type *) types;
 };
 
@@ -40,8 +40,8 @@ int btf_resolve_all(struct btf_check *check);
 /* Both log "[id] KIND name details message" and return -EINVAL. */
 PRINTF_LIKE(3, 4)
 int btf_refuse(struct btf_check *check, const struct btf_type *t, const char *fmt, ...);
-int btf_refuse_member(struct btf_check *check, const struct btf_type *t,
-		      const struct btf_member *m, const char *message);
+int btf_refuse_member(struct btf_check *check, const struct btf_type *t, const struct btf_member *m,
+		      const char *message);
 
 bool btf_name_in_range(const struct btf *btf, u32 offset);
 bool btf_name_is_identifier(const struct btf *btf, u32 offset);

@@ -141,8 +141,8 @@ static int describe_struct(struct btf_check *check, const struct btf_type *t)
 /* Both kinds of enum: name_off comes first in either's entries. */
 static int describe_enum(struct btf_check *check, const struct btf_type *t)
 {
-	u32 step = btf_kind(t) == BTF_KIND_ENUM64 ? sizeof(struct btf_enum64) :
-						    sizeof(struct btf_enum);
+	u32 step =
+	    btf_kind(t) == BTF_KIND_ENUM64 ? sizeof(struct btf_enum64) : sizeof(struct btf_enum);
 	const u8 *entry = (const u8 *)(t + 1);
 	int err;
 

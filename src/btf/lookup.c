@@ -79,15 +79,15 @@ s64 btf_size(const struct btf *btf, u32 id)
 const char *btf_kind_name(u32 kind)
 {
 	static const char *const names[BTF_KINDS] = {
-		"UNKNOWN", "INT",	"PTR",	"ARRAY",  "STRUCT",   "UNION",	    "ENUM",
-		"FWD",	   "TYPEDEF",	"VOLATILE", "CONST", "RESTRICT", "FUNC",    "FUNC_PROTO",
-		"VAR",	   "DATASEC",	"FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64",
+		"UNKNOWN", "INT",     "PTR",      "ARRAY",    "STRUCT",   "UNION",  "ENUM",
+		"FWD",     "TYPEDEF", "VOLATILE", "CONST",    "RESTRICT", "FUNC",   "FUNC_PROTO",
+		"VAR",     "DATASEC", "FLOAT",    "DECL_TAG", "TYPE_TAG", "ENUM64",
 	};
 
 	return kind < BTF_KINDS ? names[kind] : names[0];
 }
 
-#define FIND_DEPTH 32	      /* of anonymous structs inside each other */
+#define FIND_DEPTH 32         /* of anonymous structs inside each other */
 #define FIND_STEPS (1u << 20) /* hostile BTF could make one take for ever */
 
 struct member_search {
@@ -109,8 +109,8 @@ static int search_members(struct member_search *search, u32 id, u32 depth)
 	for (u32 i = 0; i < btf_vlen(t) && search->steps++ < FIND_STEPS; i++, m++) {
 		const char *own = btf_name(btf, m->name_off);
 
-		if (own[0] ? !str_eq(own, search->name) :
-			     search_members(search, m->type, depth + 1))
+		if (own[0] ? !str_eq(own, search->name)
+			   : search_members(search, m->type, depth + 1))
 			continue;
 		if (own[0])
 			*search->out = (struct btf_field){ .type_id = m->type,

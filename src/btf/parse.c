@@ -91,8 +91,8 @@ int btf_refuse(struct btf_check *check, const struct btf_type *t, const char *fm
 	return -EINVAL;
 }
 
-int btf_refuse_member(struct btf_check *check, const struct btf_type *t,
-		      const struct btf_member *m, const char *message)
+int btf_refuse_member(struct btf_check *check, const struct btf_type *t, const struct btf_member *m,
+		      const char *message)
 {
 	return btf_refuse(check, t, "\n\t%s type_id=%u bits_offset=%u %s",
 			  m->name_off ? btf_name(check->btf, m->name_off) : "(anon)", m->type,

@@ -28,7 +28,7 @@ struct resolver {
 
 /* What a step of resolving one type says, besides -errno. */
 #define FINISHED 0
-#define WAIT 1 /* another type was pushed; come back later */
+#define WAIT     1 /* another type was pushed; come back later */
 
 static bool is_kind(const struct btf_type *t, u32 kind)
 {
@@ -192,9 +192,8 @@ static int resolve_reference(struct resolver *r, const struct btf_type *t)
 			id = resolved_id(r->btf, id);
 			to = btf_type(r->btf, id);
 		}
-		if (is_kind(t, BTF_KIND_VAR) ||
-		    (!is_void(to) && !is_kind(to, BTF_KIND_FWD) &&
-		     !is_kind(to, BTF_KIND_FUNC_PROTO)))
+		if (is_kind(t, BTF_KIND_VAR) || (!is_void(to) && !is_kind(to, BTF_KIND_FWD) &&
+						 !is_kind(to, BTF_KIND_FUNC_PROTO)))
 			return btf_refuse(r->check, t, "Invalid type_id");
 	}
 	return finish(r, id, 0);
@@ -272,8 +271,8 @@ static const char *enum_member_fault(const struct btf_type *t, const struct btf_
 		return bits / 8 + type->size > t->size ? "Member exceeds struct_size" : NULL;
 	if (width > 32)
 		return "Invalid member bitfield_size";
-	return (bits + (width ? width : 32) + 7) / 8 > t->size ? "Member exceeds struct_size" :
-								  NULL;
+	return (bits + (width ? width : 32) + 7) / 8 > t->size ? "Member exceeds struct_size"
+							       : NULL;
 }
 
 static const char *float_member_fault(const struct btf_type *t, u64 bits, u32 size)
@@ -484,8 +483,8 @@ static int check_func_proto(struct resolver *r, const struct btf_type *t)
 	for (u32 i = 0; i < n; i++) {
 		u32 name = params[i].name_off;
 
-		if ((name && (!btf_name_in_range(r->btf, name) ||
-			      !btf_name_is_identifier(r->btf, name))) ||
+		if ((name &&
+		     (!btf_name_in_range(r->btf, name) || !btf_name_is_identifier(r->btf, name))) ||
 		    !has_value(r, params[i].type, &err))
 			return err ? err : btf_refuse(r->check, t, "Invalid arg#%u", i + 1);
 	}

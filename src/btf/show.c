@@ -58,8 +58,8 @@ static struct list list_open(struct show *s, const char *open, const char *close
 static void list_item(struct show *s, struct list *list)
 {
 	if (list->any)
-		text_put(s->out, list->inline_items && !(s->opts->json && s->opts->compact) ? ", " :
-											      ",");
+		text_put(s->out,
+			 list->inline_items && !(s->opts->json && s->opts->compact) ? ", " : ",");
 	if (!list->inline_items)
 		newline(s);
 	list->any = true;

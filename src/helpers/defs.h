@@ -19,6 +19,7 @@
  *		RELEASE(x): takes the reference away
  */
 
+/* clang-format off */
 HELPER(1, map_lookup_elem, HAVE, PACKET, OPT_RET(MAP_VALUE), (MAP, KEY))
 HELPER(2, map_update_elem, HAVE, PACKET, RET_INTEGER, (MAP, KEY, VALUE, ANY))
 HELPER(3, map_delete_elem, HAVE, PACKET, RET_INTEGER, (MAP, KEY))
@@ -256,5 +257,6 @@ HELPER(209, user_ringbuf_drain, LACK, CALLS, RET_INTEGER, (MAP, FUNC, OPT(STACK)
 HELPER(210, cgrp_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, BTF, OPT(VALUE), ANY),
        .arg_btf = { [1] = "cgroup" })
 HELPER(211, cgrp_storage_delete, LACK, 0, RET_INTEGER, (MAP, BTF), .arg_btf = { [1] = "cgroup" })
+/* clang-format on */
 
 #undef HELPER

@@ -10,7 +10,7 @@ struct spec {
 	enum space space; /* of a string */
 	bool left, zero, plus, blank;
 	bool is_signed, upper, wide; /* of a number: %d, %X, 64 bits */
-	bool six, lead;		     /* of an address: IPv6; %pi: leading zeroes, no colons */
+	bool six, lead;              /* of an address: IPv6; %pi: leading zeroes, no colons */
 	u32 width;
 };
 
@@ -35,8 +35,8 @@ static bool is_printable(u8 c)
 
 static bool is_punct(u8 c)
 {
-	return is_printable(c) && c != ' ' && !(c >= '0' && c <= '9') &&
-	       !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z');
+	return is_printable(c) && c != ' ' && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
+	       !(c >= 'a' && c <= 'z');
 }
 
 /* Strings and plain pointers must be followed by something that cannot belong to them. */

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "vm/run.h"
 
-#define FORMAT_MAX_ARGS 12
+#define FORMAT_MAX_ARGS  12
 #define FORMAT_ARG_BYTES 512 /* Linux's room for one call's arguments, strings included */
 
 /*

@@ -41,38 +41,38 @@ extern const struct helper_proto *const helper_variants[VARIANT_COUNT];
  * The sets of Linux 6.18. Each program type is given the sum of some of them, in
  * model/prog_types.c.
  */
-#define HELPER_SETS(X)                                                                             \
-	X(base)		  /* every program type */                                                 \
-	X(lirc)		  /* lirc_mode2 */                                                         \
-	X(tracing)	  /* what kprobe, tracepoint, perf_event, tracing, syscall share */        \
-	X(kprobe)                                                                                  \
-	X(cookie)	  /* get_attach_cookie for tracepoints, kprobes, perf events */            \
-	X(perf_event)                                                                              \
-	X(tracing_btf)	  /* tracing, lsm, syscall: kernel objects by their BTF types */           \
-	X(trampoline)	  /* fentry, fexit, fmod_ret and iterators */                              \
-	X(lsm)                                                                                     \
-	X(syscall)                                                                                 \
-	X(struct_ops)                                                                              \
-	X(sk_cast)	  /* most networking types */                                              \
-	X(socket_filter)                                                                           \
-	X(socket_storage) /* sockets one may look up, hold and keep data with */                   \
-	X(cgroup_skb)                                                                              \
-	X(sched)	  /* sched_cls, sched_act */                                               \
-	X(xdp)                                                                                     \
-	X(lwt)		  /* lwt_in, lwt_out, lwt_xmit, lwt_seg6local */                           \
-	X(lwt_in)                                                                                  \
-	X(lwt_xmit)                                                                                \
-	X(lwt_seg6local)                                                                           \
-	X(cgroup)	  /* what the cgroup types share */                                        \
-	X(cgroup_sock)                                                                             \
-	X(cgroup_sock_addr)                                                                        \
-	X(cgroup_sysctl)                                                                           \
-	X(cgroup_sockopt)                                                                          \
-	X(sock_ops)                                                                                \
-	X(sk_skb)                                                                                  \
-	X(sk_msg)                                                                                  \
-	X(sk_reuseport)                                                                            \
-	X(sk_lookup)                                                                               \
+#define HELPER_SETS(X)                                                                \
+	X(base)    /* every program type */                                           \
+	X(lirc)    /* lirc_mode2 */                                                   \
+	X(tracing) /* what kprobe, tracepoint, perf_event, tracing, syscall share */  \
+	X(kprobe)                                                                     \
+	X(cookie) /* get_attach_cookie for tracepoints, kprobes, perf events */       \
+	X(perf_event)                                                                 \
+	X(tracing_btf) /* tracing, lsm, syscall: kernel objects by their BTF types */ \
+	X(trampoline)  /* fentry, fexit, fmod_ret and iterators */                    \
+	X(lsm)                                                                        \
+	X(syscall)                                                                    \
+	X(struct_ops)                                                                 \
+	X(sk_cast) /* most networking types */                                        \
+	X(socket_filter)                                                              \
+	X(socket_storage) /* sockets one may look up, hold and keep data with */      \
+	X(cgroup_skb)                                                                 \
+	X(sched) /* sched_cls, sched_act */                                           \
+	X(xdp)                                                                        \
+	X(lwt) /* lwt_in, lwt_out, lwt_xmit, lwt_seg6local */                         \
+	X(lwt_in)                                                                     \
+	X(lwt_xmit)                                                                   \
+	X(lwt_seg6local)                                                              \
+	X(cgroup) /* what the cgroup types share */                                   \
+	X(cgroup_sock)                                                                \
+	X(cgroup_sock_addr)                                                           \
+	X(cgroup_sysctl)                                                              \
+	X(cgroup_sockopt)                                                             \
+	X(sock_ops)                                                                   \
+	X(sk_skb)                                                                     \
+	X(sk_msg)                                                                     \
+	X(sk_reuseport)                                                               \
+	X(sk_lookup)                                                                  \
 	X(flow_dissector)
 
 #define X(name) extern const struct helper_set helper_set_##name;
@@ -80,7 +80,7 @@ HELPER_SETS(X)
 #undef X
 
 /* The functions. Those that defs.h says LACK are not defined. */
-#define HELPER(id, name, ...)                                                                      \
+#define HELPER(id, name, ...) \
 	u64 helper_##name(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc);
 #include "helpers/defs.h"
 

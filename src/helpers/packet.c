@@ -6,10 +6,10 @@
 #include "helpers/helpers.h"
 #include "model/ctx.h"
 
-#define ETH_HLEN 14	/* an Ethernet header: no packet gets shorter */
-#define MAX_META 255	/* metadata before an XDP packet: at most, in words of 4 */
-#define XDP_MAX 0xffffu /* offsets and lengths of xdp_load_bytes */
-#define SKB_MAX 0x7fffffffu
+#define ETH_HLEN  14      /* an Ethernet header: no packet gets shorter */
+#define MAX_META  255     /* metadata before an XDP packet: at most, in words of 4 */
+#define XDP_MAX   0xffffu /* offsets and lengths of xdp_load_bytes */
+#define SKB_MAX   0x7fffffffu
 #define START_MAC 0 /* enum bpf_hdr_start_off */
 #define START_NET 1
 
@@ -138,8 +138,7 @@ u64 helper_xdp_adjust_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ct
 	struct xdp_run_ctx *xdp = (struct xdp_run_ctx *)(uintptr_t)r1;
 	s32 delta = r2;
 
-	if (delta > xdp->hard_end - xdp->data_end ||
-	    delta < xdp->data + ETH_HLEN - xdp->data_end)
+	if (delta > xdp->hard_end - xdp->data_end || delta < xdp->data + ETH_HLEN - xdp->data_end)
 		return -EINVAL;
 	if (delta > 0)
 		memset(xdp->data_end, 0, delta);

@@ -6,9 +6,9 @@
 #include "vm/prog.h"
 
 /* x86-64 with four-level page tables: user memory ends here, the guard page follows. */
-#define USER_END 0x7ffffffff000ull
+#define USER_END     0x7ffffffff000ull
 #define KERNEL_START 0xffff800000000000ull
-#define PAGE 4096u
+#define PAGE         4096u
 
 typedef int (*read_fn)(struct run_ctx *rc, void *dst, u64 src, u32 size);
 
@@ -26,8 +26,7 @@ static bool within_shm(const struct os_shm *shm, u64 address, u32 size)
 
 static bool within_map(const struct map *map, u64 address, u32 size)
 {
-	return within_shm(&map->store, address, size) ||
-	       within_shm(&map->visible, address, size) ||
+	return within_shm(&map->store, address, size) || within_shm(&map->visible, address, size) ||
 	       within_shm(&map->sealed, address, size);
 }
 

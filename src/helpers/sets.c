@@ -7,19 +7,33 @@
 #include "helpers/helpers.h"
 
 /* Newer than some systems' <linux/bpf.h>: values of enum bpf_attach_type. */
-#define ATTACH(type) (1ull << (type))
+#define ATTACH(type)        (1ull << (type))
 #define ATTACH_UNIX_CONNECT ATTACH(49)
 #define ATTACH_UNIX_SENDMSG ATTACH(50)
 
-#define ANYONE(name) { .id = HELPER_##name, .needs = PRIVILEGE_NONE }
-#define MAY(name) { .id = HELPER_##name, .needs = PRIVILEGE_BPF }
-#define PERF(name) { .id = HELPER_##name, .needs = PRIVILEGE_PERFMON }
-#define MAY_AS(name, suffix)                                                                       \
-	{ .id = HELPER_##name, .needs = PRIVILEGE_BPF, .variant = VARIANT_##name##_##suffix }
-#define MAY_AT(name, types) { .id = HELPER_##name, .needs = PRIVILEGE_BPF, .attach_types = types }
+#define ANYONE(name)                                         \
+	{                                                    \
+		.id = HELPER_##name, .needs = PRIVILEGE_NONE \
+	}
+#define MAY(name)                                           \
+	{                                                   \
+		.id = HELPER_##name, .needs = PRIVILEGE_BPF \
+	}
+#define PERF(name)                                              \
+	{                                                       \
+		.id = HELPER_##name, .needs = PRIVILEGE_PERFMON \
+	}
+#define MAY_AS(name, suffix)                                                                      \
+	{                                                                                         \
+		.id = HELPER_##name, .needs = PRIVILEGE_BPF, .variant = VARIANT_##name##_##suffix \
+	}
+#define MAY_AT(name, types)                                                        \
+	{                                                                          \
+		.id = HELPER_##name, .needs = PRIVILEGE_BPF, .attach_types = types \
+	}
 
-#define SET(name, ...)                                                                             \
-	static const struct helper_grant name##_grants[] = { __VA_ARGS__ };                        \
+#define SET(name, ...)                                                      \
+	static const struct helper_grant name##_grants[] = { __VA_ARGS__ }; \
 	const struct helper_set helper_set_##name = { name##_grants, ARRAY_SIZE(name##_grants) }
 
 SET(base,
@@ -33,23 +47,21 @@ SET(base,
     ANYONE(strtol), ANYONE(strtoul),
     /* the current task, locks, callbacks, dynptrs */
     MAY(get_current_pid_tgid), MAY(get_current_uid_gid), MAY(get_ns_current_pid_tgid),
-    MAY(get_current_cgroup_id), MAY(get_current_ancestor_cgroup_id),
-    MAY(current_task_under_cgroup), MAY_AS(get_cgroup_classid, current), MAY(spin_lock),
-    MAY(spin_unlock), MAY(jiffies64), MAY(per_cpu_ptr), MAY(this_cpu_ptr),
-    MAY(task_storage_get), MAY(task_storage_delete), MAY(cgrp_storage_get),
-    MAY(cgrp_storage_delete), MAY(for_each_map_elem), MAY(loop), MAY(timer_init),
-    MAY(timer_set_callback), MAY(timer_start), MAY(timer_cancel), MAY(kptr_xchg),
+    MAY(get_current_cgroup_id), MAY(get_current_ancestor_cgroup_id), MAY(current_task_under_cgroup),
+    MAY_AS(get_cgroup_classid, current), MAY(spin_lock), MAY(spin_unlock), MAY(jiffies64),
+    MAY(per_cpu_ptr), MAY(this_cpu_ptr), MAY(task_storage_get), MAY(task_storage_delete),
+    MAY(cgrp_storage_get), MAY(cgrp_storage_delete), MAY(for_each_map_elem), MAY(loop),
+    MAY(timer_init), MAY(timer_set_callback), MAY(timer_start), MAY(timer_cancel), MAY(kptr_xchg),
     MAY(user_ringbuf_drain), MAY(dynptr_from_mem), MAY(dynptr_read), MAY(dynptr_write),
     MAY(dynptr_data), MAY(ringbuf_reserve_dynptr), MAY(ringbuf_submit_dynptr),
     MAY(ringbuf_discard_dynptr),
     /* reading what is not the program's own */
     PERF(trace_printk), PERF(trace_vprintk), PERF(snprintf), PERF(snprintf_btf),
-    PERF(get_current_comm), PERF(get_current_task), PERF(get_current_task_btf),
-    PERF(task_pt_regs), PERF(get_task_stack), PERF(find_vma), PERF(probe_read_user),
-    PERF(probe_read_kernel), PERF(probe_read_user_str), PERF(probe_read_kernel_str),
-    PERF(copy_from_user), PERF(copy_from_user_task), PERF(perf_event_read),
-    PERF(perf_event_read_value), PERF(get_branch_snapshot), PERF(send_signal),
-    PERF(send_signal_thread));
+    PERF(get_current_comm), PERF(get_current_task), PERF(get_current_task_btf), PERF(task_pt_regs),
+    PERF(get_task_stack), PERF(find_vma), PERF(probe_read_user), PERF(probe_read_kernel),
+    PERF(probe_read_user_str), PERF(probe_read_kernel_str), PERF(copy_from_user),
+    PERF(copy_from_user_task), PERF(perf_event_read), PERF(perf_event_read_value),
+    PERF(get_branch_snapshot), PERF(send_signal), PERF(send_signal_thread));
 
 SET(lirc, MAY(map_lookup_elem), MAY(map_update_elem), MAY(map_delete_elem), MAY(map_push_elem),
     MAY(map_pop_elem), MAY(map_peek_elem), MAY(ktime_get_ns), MAY(ktime_get_boot_ns),
@@ -71,8 +83,8 @@ SET(tracing_btf, MAY(skb_output), MAY(xdp_output), MAY(sock_from_file), MAY(d_pa
     PERF(skc_to_tcp_timewait_sock), PERF(skc_to_tcp_request_sock), PERF(skc_to_udp6_sock),
     PERF(skc_to_unix_sock), PERF(skc_to_mptcp_sock));
 
-#define TRAMPOLINES                                                                                \
-	(ATTACH(BPF_TRACE_FENTRY) | ATTACH(BPF_TRACE_FEXIT) | ATTACH(BPF_MODIFY_RETURN) |          \
+#define TRAMPOLINES                                                                       \
+	(ATTACH(BPF_TRACE_FENTRY) | ATTACH(BPF_TRACE_FEXIT) | ATTACH(BPF_MODIFY_RETURN) | \
 	 ATTACH(BPF_LSM_MAC))
 
 SET(trampoline, MAY_AT(get_func_arg, TRAMPOLINES), MAY_AT(get_func_ret, TRAMPOLINES),
@@ -81,11 +93,10 @@ SET(trampoline, MAY_AT(get_func_arg, TRAMPOLINES), MAY_AT(get_func_ret, TRAMPOLI
     MAY_AT(seq_printf, ATTACH(BPF_TRACE_ITER)), MAY_AT(seq_write, ATTACH(BPF_TRACE_ITER)),
     MAY_AT(seq_printf_btf, ATTACH(BPF_TRACE_ITER)));
 
-SET(lsm, MAY(inode_storage_get), MAY(inode_storage_delete), MAY(bprm_opts_set),
-    MAY(ima_inode_hash), MAY(ima_file_hash), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock));
+SET(lsm, MAY(inode_storage_get), MAY(inode_storage_delete), MAY(bprm_opts_set), MAY(ima_inode_hash),
+    MAY(ima_file_hash), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock));
 
-SET(syscall, PERF(sys_bpf), MAY(btf_find_by_name_kind), MAY(sys_close),
-    PERF(kallsyms_lookup_name));
+SET(syscall, PERF(sys_bpf), MAY(btf_find_by_name_kind), MAY(sys_close), PERF(kallsyms_lookup_name));
 
 SET(struct_ops, MAY(tcp_send_ack), MAY(sk_storage_get), MAY(sk_storage_delete),
     MAY(ktime_get_coarse_ns), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock));
@@ -149,8 +160,8 @@ SET(cgroup_sock, MAY(get_socket_cookie), MAY(get_netns_cookie), MAY_AS(sk_storag
 #define SOCK_ADDR_BEFORE                                                                           \
 	(ATTACH(BPF_CGROUP_INET4_BIND) | ATTACH(BPF_CGROUP_INET6_BIND) |                           \
 	 ATTACH(BPF_CGROUP_INET4_CONNECT) | ATTACH(BPF_CGROUP_INET6_CONNECT) |                     \
-	 ATTACH(BPF_CGROUP_UDP4_SENDMSG) | ATTACH(BPF_CGROUP_UDP6_SENDMSG) |                       \
-	 ATTACH_UNIX_CONNECT | ATTACH_UNIX_SENDMSG)
+	 ATTACH(BPF_CGROUP_UDP4_SENDMSG) | ATTACH(BPF_CGROUP_UDP6_SENDMSG) | ATTACH_UNIX_CONNECT | \
+	 ATTACH_UNIX_SENDMSG)
 
 SET(cgroup_sock_addr, MAY(get_socket_cookie), MAY(get_netns_cookie), MAY(setsockopt),
     MAY(getsockopt), MAY(sk_lookup_tcp), MAY(sk_lookup_udp), MAY(skc_lookup_tcp), MAY(sk_release),
@@ -163,9 +174,13 @@ SET(cgroup_sysctl, MAY(sysctl_get_name), MAY(sysctl_get_current_value), MAY(sysc
 #define SETSOCKOPT ATTACH(BPF_CGROUP_SETSOCKOPT)
 
 SET(cgroup_sockopt, MAY(tcp_sock), MAY(get_netns_cookie), MAY(get_retval), MAY(set_retval),
-    { .id = HELPER_setsockopt, .needs = PRIVILEGE_BPF, .variant = VARIANT_setsockopt_sock,
+    { .id = HELPER_setsockopt,
+      .needs = PRIVILEGE_BPF,
+      .variant = VARIANT_setsockopt_sock,
       .attach_types = SETSOCKOPT },
-    { .id = HELPER_getsockopt, .needs = PRIVILEGE_BPF, .variant = VARIANT_getsockopt_sock,
+    { .id = HELPER_getsockopt,
+      .needs = PRIVILEGE_BPF,
+      .variant = VARIANT_getsockopt_sock,
       .attach_types = SETSOCKOPT });
 
 SET(sock_ops, MAY(setsockopt), MAY(getsockopt), MAY(sock_ops_cb_flags_set), MAY(sock_map_update),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "helpers/helpers.h"
 
-#define BASE_MASK 0x1f /* of flags of strtol and strtoul */
-#define NUMBER_MAX 63  /* characters looked at */
+#define BASE_MASK  0x1f /* of flags of strtol and strtoul */
+#define NUMBER_MAX 63   /* characters looked at */
 
 /* (s1, size, s2): -1, 0 or 1 */
 u64 helper_strncmp(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)

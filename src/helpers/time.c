@@ -4,7 +4,7 @@
 
 /* The presented kernel ticks 250 times a second, and like any Linux began to count 5 minutes
  * before the 32-bit count wraps. */
-#define HZ 250
+#define HZ              250
 #define JIFFIES_AT_BOOT (u64)(u32)(-300 * HZ)
 
 u64 helper_ktime_get_ns(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)

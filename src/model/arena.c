@@ -4,10 +4,10 @@
 #include "base/str.h"
 #include "os/os.h"
 
-#define ARENA_MIN (64u << 10)
-#define ARENA_MAX (1ull << 36)
+#define ARENA_MIN  (64u << 10)
+#define ARENA_MAX  (1ull << 36)
 #define ARENA_TAIL 4096u /* where a load at the last address of the arena ends */
-#define SIGCHLD 17
+#define SIGCHLD    17
 
 _Static_assert(sizeof(struct kernel_task) <= KERNEL_SLOT_SIZE, "a task fits its slot");
 
@@ -62,8 +62,7 @@ struct kernel_task *kernel_task_alloc(struct kernel_arena *arena)
 			continue;
 		if (w * 64 + bit >= arena->n_slots) /* a bit past the end: leave it claimed */
 			return NULL;
-		task = (struct kernel_task *)(arena->base +
-					      (u64)(w * 64 + bit) * KERNEL_SLOT_SIZE);
+		task = (struct kernel_task *)(arena->base + (u64)(w * 64 + bit) * KERNEL_SLOT_SIZE);
 		memset(task, 0, sizeof(*task));
 		return task;
 	}

@@ -17,7 +17,7 @@
 #include "vm/run.h"
 
 #define KERNEL_ARENA_START 0xffff888000000000ull
-#define KERNEL_SLOT_SIZE 8192u
+#define KERNEL_SLOT_SIZE   8192u
 
 struct kernel_arena {
 	u8 *base;
@@ -61,7 +61,7 @@ struct kernel_task_facts {
 	char parent_comm[16];
 	char leader_comm[16];
 	u32 euid, egid;
-	u32 flags;		       /* PF_* */
+	u32 flags;                      /* PF_* */
 	u64 start_time, start_boottime; /* ns */
 	u64 arg_start, arg_end, env_start, env_end, start_stack, start_code, end_code, start_brk;
 	s32 exit_code;

@@ -19,7 +19,7 @@ struct xdp_run_ctx {
 	u8 *data_end;
 	u8 *data_meta;
 	u8 *hard_start; /* adjust_head may go back to here */
-	u8 *hard_end;	/* adjust_tail may go up to here */
+	u8 *hard_end;   /* adjust_tail may go up to here */
 };
 
 struct skb_run_ctx {
@@ -31,7 +31,7 @@ struct skb_run_ctx {
 	void *flow_keys;
 	u8 *hard_start;
 	u8 *hard_end;
-	u8 *mac;     /* headers, for LD_ABS with SKF_LL_OFF and SKF_NET_OFF; NULL: none */
+	u8 *mac; /* headers, for LD_ABS with SKF_LL_OFF and SKF_NET_OFF; NULL: none */
 	u8 *network;
 };
 

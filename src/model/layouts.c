@@ -9,93 +9,99 @@
 #include "model/layouts.h"
 #include "model/ctx.h"
 
-#define R FIELD_READ
-#define W FIELD_WRITE
+#define R  FIELD_READ
+#define W  FIELD_WRITE
 #define RW (FIELD_READ | FIELD_WRITE)
 #define NO 0
 
 #define UAPI_SIZE(type, field) sizeof(((type *)0)->field)
 
 /* A number that sits in the run-time struct where programs see it. */
-#define NUMBER(type, field, rights)                                                                \
-	{ .name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field),         \
-	  .run_offset = offsetof(type, field), .run_size = UAPI_SIZE(type, field),                 \
-	  .kind = FIELD_SCALAR, .access = rights }
+#define NUMBER(type, field, rights)                                                              \
+	{                                                                                        \
+		.name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field), \
+		.run_offset = offsetof(type, field), .run_size = UAPI_SIZE(type, field),         \
+		.kind = FIELD_SCALAR, .access = rights                                           \
+	}
 
 /* A pointer: programs see the UAPI field, at run time it is a member of the run-time struct. */
-#define POINTER(type, field, run_type, member, what, rights)                                       \
-	{ .name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field),         \
-	  .run_offset = offsetof(run_type, member), .run_size = sizeof(void *), .kind = what,      \
-	  .access = rights }
+#define POINTER(type, field, run_type, member, what, rights)                                     \
+	{                                                                                        \
+		.name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field), \
+		.run_offset = offsetof(run_type, member), .run_size = sizeof(void *),            \
+		.kind = what, .access = rights                                                   \
+	}
 
 /* An array of u32. */
-#define WORDS(type, field, rights)                                                                 \
-	{ .name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field),         \
-	  .run_offset = offsetof(type, field), .run_size = UAPI_SIZE(type, field), .unit = 4,      \
-	  .kind = FIELD_SCALAR, .access = rights }
+#define WORDS(type, field, rights)                                                               \
+	{                                                                                        \
+		.name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field), \
+		.run_offset = offsetof(type, field), .run_size = UAPI_SIZE(type, field),         \
+		.unit = 4, .kind = FIELD_SCALAR, .access = rights                                \
+	}
 
 /*
  * struct __sk_buff. Columns: socket_filter, sched, cgroup_skb, lwt, sk_skb. Numbers may be read
  * in smaller pieces (N), but for addresses.
  */
 #define N(rights) ((rights) ? (rights) | FIELD_NARROW : 0)
-#define SKB_NUMBERS_1(X)                                                                           \
-	X(len, R, R, R, R, R)                                                                      \
-	X(pkt_type, R, R, R, R, R)                                                                 \
-	X(mark, R, RW, RW, RW, NO)                                                                 \
-	X(queue_mapping, R, RW, R, R, R)                                                           \
-	X(protocol, R, R, R, R, R)                                                                 \
-	X(vlan_present, R, R, R, R, R)                                                             \
-	X(vlan_tci, R, R, R, R, R)                                                                 \
-	X(vlan_proto, R, R, R, R, R)                                                               \
-	X(priority, R, RW, RW, RW, RW)                                                             \
-	X(ingress_ifindex, R, R, R, R, R)                                                          \
-	X(ifindex, R, R, R, R, R)                                                                  \
+#define SKB_NUMBERS_1(X)                  \
+	X(len, R, R, R, R, R)             \
+	X(pkt_type, R, R, R, R, R)        \
+	X(mark, R, RW, RW, RW, NO)        \
+	X(queue_mapping, R, RW, R, R, R)  \
+	X(protocol, R, R, R, R, R)        \
+	X(vlan_present, R, R, R, R, R)    \
+	X(vlan_tci, R, R, R, R, R)        \
+	X(vlan_proto, R, R, R, R, R)      \
+	X(priority, R, RW, RW, RW, RW)    \
+	X(ingress_ifindex, R, R, R, R, R) \
+	X(ifindex, R, R, R, R, R)         \
 	X(tc_index, R, RW, R, R, RW)
-#define SKB_NUMBERS_2(X)                                                                           \
-	X(hash, R, R, R, R, R)                                                                     \
+#define SKB_NUMBERS_2(X)       \
+	X(hash, R, R, R, R, R) \
 	X(tc_classid, NO, RW, NO, NO, NO)
-#define SKB_NUMBERS_3(X)                                                                           \
-	X(napi_id, R, R, R, R, R)                                                                  \
+#define SKB_NUMBERS_3(X)          \
+	X(napi_id, R, R, R, R, R) \
 	X(family, NO, NO, R, NO, R)
-#define SKB_PORTS(X)                                                                               \
-	X(remote_port, NO, NO, R, NO, R)                                                           \
+#define SKB_PORTS(X)                     \
+	X(remote_port, NO, NO, R, NO, R) \
 	X(local_port, NO, NO, R, NO, R)
 
-#define SKB_ADDRESSES(rights)                                                                      \
-	WORDS(struct __sk_buff, remote_ip4, rights), WORDS(struct __sk_buff, local_ip4, rights),   \
-	WORDS(struct __sk_buff, remote_ip6, rights), WORDS(struct __sk_buff, local_ip6, rights)
-#define SKB(field, rights) WORDS(struct __sk_buff, field, N(rights)),
+#define SKB_ADDRESSES(rights)                                                                    \
+	WORDS(struct __sk_buff, remote_ip4, rights), WORDS(struct __sk_buff, local_ip4, rights), \
+	    WORDS(struct __sk_buff, remote_ip6, rights),                                         \
+	    WORDS(struct __sk_buff, local_ip6, rights)
+#define SKB(field, rights)         WORDS(struct __sk_buff, field, N(rights)),
 #define COL1(field, a, b, c, d, e) SKB(field, a)
 #define COL2(field, a, b, c, d, e) SKB(field, b)
 #define COL3(field, a, b, c, d, e) SKB(field, c)
 #define COL4(field, a, b, c, d, e) SKB(field, d)
 #define COL5(field, a, b, c, d, e) SKB(field, e)
-#define SKB_POINTER(field, kind, rights)                                                           \
+#define SKB_POINTER(field, kind, rights) \
 	POINTER(struct __sk_buff, field, struct skb_run_ctx, field, kind, rights)
 
-#define SKB_LAYOUT(who, COL, cb_rights, packet, address, meta, tstamp_rights, wire, stamp_type, hw)                               \
-	static const struct ctx_field who##_fields[] = {                                          \
-		SKB_NUMBERS_1(COL)                                                                 \
-		WORDS(struct __sk_buff, cb, (cb_rights) | FIELD_ANY_SIZE),                         \
-		SKB_NUMBERS_2(COL)                                                                 \
-		SKB_POINTER(data, FIELD_PACKET, packet),                                           \
-		SKB_POINTER(data_end, FIELD_PACKET_END, packet),                                   \
-		SKB_NUMBERS_3(COL)                                                                 \
-		SKB_ADDRESSES(address),                                                            \
-		SKB_PORTS(COL)                                                                     \
-		SKB_POINTER(data_meta, FIELD_PACKET_META, meta),                                   \
-		NUMBER(struct __sk_buff, tstamp, tstamp_rights),                                   \
-		NUMBER(struct __sk_buff, wire_len, N(wire)),                                       \
-		NUMBER(struct __sk_buff, gso_segs, N(R)),                                          \
-		SKB_POINTER(sk, FIELD_SOCK_COMMON, R | FIELD_NULLABLE),                            \
-		NUMBER(struct __sk_buff, gso_size, N(R)),                                          \
-		NUMBER(struct __sk_buff, tstamp_type, stamp_type),                                 \
-		NUMBER(struct __sk_buff, hwtstamp, hw),                                            \
-	};                                                                                         \
-	const struct ctx_layout layout_##who = {                                                  \
-		.name = "__sk_buff", .size = sizeof(struct __sk_buff), .fields = who##_fields,    \
-		.n_fields = ARRAY_SIZE(who##_fields),                                             \
+#define SKB_LAYOUT(who, COL, cb_rights, packet, address, meta, tstamp_rights, wire, stamp_type, \
+		   hw)                                                                          \
+	static const struct ctx_field who##_fields[] = {                                        \
+		SKB_NUMBERS_1(COL) WORDS(struct __sk_buff, cb, (cb_rights) | FIELD_ANY_SIZE),   \
+		SKB_NUMBERS_2(COL) SKB_POINTER(data, FIELD_PACKET, packet),                     \
+		SKB_POINTER(data_end, FIELD_PACKET_END, packet),                                \
+		SKB_NUMBERS_3(COL) SKB_ADDRESSES(address),                                      \
+		SKB_PORTS(COL) SKB_POINTER(data_meta, FIELD_PACKET_META, meta),                 \
+		NUMBER(struct __sk_buff, tstamp, tstamp_rights),                                \
+		NUMBER(struct __sk_buff, wire_len, N(wire)),                                    \
+		NUMBER(struct __sk_buff, gso_segs, N(R)),                                       \
+		SKB_POINTER(sk, FIELD_SOCK_COMMON, R | FIELD_NULLABLE),                         \
+		NUMBER(struct __sk_buff, gso_size, N(R)),                                       \
+		NUMBER(struct __sk_buff, tstamp_type, stamp_type),                              \
+		NUMBER(struct __sk_buff, hwtstamp, hw),                                         \
+	};                                                                                      \
+	const struct ctx_layout layout_##who = {                                                \
+		.name = "__sk_buff",                                                            \
+		.size = sizeof(struct __sk_buff),                                               \
+		.fields = who##_fields,                                                         \
+		.n_fields = ARRAY_SIZE(who##_fields),                                           \
 	}
 
 SKB_LAYOUT(socket_filter, COL1, RW, NO, NO, NO, NO, NO, NO, NO);
@@ -118,10 +124,8 @@ const struct ctx_layout layout_flow_dissector = {
 
 #define XDP_POINTER(field, kind) POINTER(struct xdp_md, field, struct xdp_run_ctx, field, kind, R)
 static const struct ctx_field xdp_fields[] = {
-	XDP_POINTER(data, FIELD_PACKET),
-	XDP_POINTER(data_end, FIELD_PACKET_END),
-	XDP_POINTER(data_meta, FIELD_PACKET_META),
-	NUMBER(struct xdp_md, ingress_ifindex, R),
+	XDP_POINTER(data, FIELD_PACKET),           XDP_POINTER(data_end, FIELD_PACKET_END),
+	XDP_POINTER(data_meta, FIELD_PACKET_META), NUMBER(struct xdp_md, ingress_ifindex, R),
 	NUMBER(struct xdp_md, rx_queue_index, R),
 };
 const struct ctx_layout layout_xdp = {
@@ -134,7 +138,8 @@ const struct ctx_layout layout_xdp = {
 /* The record of the tracing ring buffer; its first word is not the program's business. */
 const struct ctx_layout layout_tracepoint = { .name = "trace_entry", .first = 8, .size = 8192 };
 
-const struct ctx_layout layout_raw_tracepoint = { .name = "bpf_raw_tracepoint_args", .size = 12 * 8 };
+const struct ctx_layout layout_raw_tracepoint = { .name = "bpf_raw_tracepoint_args",
+						  .size = 12 * 8 };
 
 const struct ctx_layout layout_pt_regs = { .name = "pt_regs", .size = CTX_PT_REGS_SIZE };
 
@@ -142,12 +147,24 @@ const struct ctx_layout layout_pt_regs = { .name = "pt_regs", .size = CTX_PT_REG
 const struct ctx_layout layout_syscall = { .size = 65535, .writable_size = 65535 };
 
 static const struct ctx_field perf_event_fields[] = {
-	{ .name = "regs", .size = CTX_PT_REGS_SIZE, .run_size = CTX_PT_REGS_SIZE,
-	  .unit = 8, .kind = FIELD_SCALAR, .access = R },
-	{ .name = "sample_period", .offset = CTX_PT_REGS_SIZE, .size = 8,
-	  .run_offset = CTX_PT_REGS_SIZE, .run_size = 8, .access = R | FIELD_NARROW },
-	{ .name = "addr", .offset = CTX_PT_REGS_SIZE + 8, .size = 8,
-	  .run_offset = CTX_PT_REGS_SIZE + 8, .run_size = 8, .access = R | FIELD_NARROW },
+	{ .name = "regs",
+	  .size = CTX_PT_REGS_SIZE,
+	  .run_size = CTX_PT_REGS_SIZE,
+	  .unit = 8,
+	  .kind = FIELD_SCALAR,
+	  .access = R },
+	{ .name = "sample_period",
+	  .offset = CTX_PT_REGS_SIZE,
+	  .size = 8,
+	  .run_offset = CTX_PT_REGS_SIZE,
+	  .run_size = 8,
+	  .access = R | FIELD_NARROW },
+	{ .name = "addr",
+	  .offset = CTX_PT_REGS_SIZE + 8,
+	  .size = 8,
+	  .run_offset = CTX_PT_REGS_SIZE + 8,
+	  .run_size = 8,
+	  .access = R | FIELD_NARROW },
 };
 const struct ctx_layout layout_perf_event = {
 	.name = "bpf_perf_event_data",
@@ -158,10 +175,13 @@ const struct ctx_layout layout_perf_event = {
 
 #define SOCK(field, rights) NUMBER(struct bpf_sock, field, rights)
 static const struct ctx_field bpf_sock_fields[] = {
-	SOCK(bound_dev_if, RW), SOCK(family, N(R)),   SOCK(type, N(R)),	  SOCK(protocol, N(R)),
-	SOCK(mark, RW),		SOCK(priority, RW),   SOCK(src_ip4, N(R)), WORDS(struct bpf_sock, src_ip6, N(R)),
-	SOCK(src_port, R),	SOCK(dst_port, N(R)), SOCK(dst_ip4, N(R)), WORDS(struct bpf_sock, dst_ip6, N(R)),
-	SOCK(state, N(R)),	SOCK(rx_queue_mapping, N(R)),
+	SOCK(bound_dev_if, RW), SOCK(family, N(R)),
+	SOCK(type, N(R)),       SOCK(protocol, N(R)),
+	SOCK(mark, RW),         SOCK(priority, RW),
+	SOCK(src_ip4, N(R)),    WORDS(struct bpf_sock, src_ip6, N(R)),
+	SOCK(src_port, R),      SOCK(dst_port, N(R)),
+	SOCK(dst_ip4, N(R)),    WORDS(struct bpf_sock, dst_ip6, N(R)),
+	SOCK(state, N(R)),      SOCK(rx_queue_mapping, N(R)),
 };
 const struct ctx_layout layout_bpf_sock = {
 	.name = "bpf_sock",
@@ -172,8 +192,13 @@ const struct ctx_layout layout_bpf_sock = {
 
 #define ADDR(field, rights) NUMBER(struct bpf_sock_addr, field, rights)
 static const struct ctx_field sock_addr_fields[] = {
-	ADDR(user_family, N(R)), ADDR(user_ip4, N(RW)), WORDS(struct bpf_sock_addr, user_ip6, N(RW)), ADDR(user_port, N(RW)),
-	ADDR(family, N(R)), ADDR(type, N(R)), ADDR(protocol, N(R)),
+	ADDR(user_family, N(R)),
+	ADDR(user_ip4, N(RW)),
+	WORDS(struct bpf_sock_addr, user_ip6, N(RW)),
+	ADDR(user_port, N(RW)),
+	ADDR(family, N(R)),
+	ADDR(type, N(R)),
+	ADDR(protocol, N(R)),
 	POINTER(struct bpf_sock_addr, sk, struct bpf_sock_addr, sk, FIELD_SOCKET, R),
 };
 const struct ctx_layout layout_sock_addr = {

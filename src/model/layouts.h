@@ -5,23 +5,23 @@
 
 #include "model/model.h"
 
-#define CTX_LAYOUTS(X)                                                                             \
-	X(socket_filter)                                                                           \
-	X(sched) /* sched_cls, sched_act */                                                        \
-	X(cgroup_skb)                                                                              \
-	X(lwt)                                                                                     \
-	X(sk_skb)                                                                                  \
-	X(flow_dissector)                                                                          \
-	X(xdp)                                                                                     \
-	X(tracepoint)                                                                              \
-	X(raw_tracepoint)                                                                          \
-	X(pt_regs) /* kprobe, uprobe */                                                            \
-	X(perf_event)                                                                              \
-	X(syscall)                                                                                 \
-	X(bpf_sock)                                                                                \
-	X(sock_addr)                                                                               \
-	X(cgroup_device)                                                                           \
-	X(sysctl)                                                                                  \
+#define CTX_LAYOUTS(X)                      \
+	X(socket_filter)                    \
+	X(sched) /* sched_cls, sched_act */ \
+	X(cgroup_skb)                       \
+	X(lwt)                              \
+	X(sk_skb)                           \
+	X(flow_dissector)                   \
+	X(xdp)                              \
+	X(tracepoint)                       \
+	X(raw_tracepoint)                   \
+	X(pt_regs) /* kprobe, uprobe */     \
+	X(perf_event)                       \
+	X(syscall)                          \
+	X(bpf_sock)                         \
+	X(sock_addr)                        \
+	X(cgroup_device)                    \
+	X(sysctl)                           \
 	X(lirc_mode2)
 
 #define X(name) extern const struct ctx_layout layout_##name;

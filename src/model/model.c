@@ -72,8 +72,8 @@ bool model_ctx_access(const struct ctx_layout *layout, s64 offset, u32 size, boo
 		      const struct ctx_field **field)
 {
 	*field = NULL;
-	if (!layout || offset < 0 || size > layout->size || offset > layout->size - size ||
-	    !size || size & (size - 1) || offset & (size - 1))
+	if (!layout || offset < 0 || size > layout->size || offset > layout->size - size || !size ||
+	    size & (size - 1) || offset & (size - 1))
 		return false;
 	if (layout->fields) {
 		*field = find_field(layout, offset);

@@ -24,14 +24,14 @@ struct kernel_model;
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc);
 
 struct helper_proto {
-	u32 id; /* enum bpf_func_id; embedders' own start at HELPER_FIRST_CUSTOM */
-	const char *name; /* without "bpf_" */
-	helper_fn fn;	  /* NULL when HELPER_ABSENT */
-	u32 flags;	  /* enum helper_flag */
-	u32 ret;	  /* enum ret_type */
-	u32 arg[5];	  /* enum arg_type */
-	u32 arg_size[5];  /* with ARG_MEM_FIXED_SIZE */
-	const char *arg_btf[5];	  /* type name of an ARG_PTR_TO_BTF_ID */
+	u32 id;                 /* enum bpf_func_id; embedders' own start at HELPER_FIRST_CUSTOM */
+	const char *name;       /* without "bpf_" */
+	helper_fn fn;           /* NULL when HELPER_ABSENT */
+	u32 flags;              /* enum helper_flag */
+	u32 ret;                /* enum ret_type */
+	u32 arg[5];             /* enum arg_type */
+	u32 arg_size[5];        /* with ARG_MEM_FIXED_SIZE */
+	const char *arg_btf[5]; /* type name of an ARG_PTR_TO_BTF_ID */
 	const char *ret_btf_name; /* of a RET_PTR_TO_BTF_ID */
 	u32 ret_size;
 	s64 ret_min, ret_max;
@@ -39,13 +39,13 @@ struct helper_proto {
 
 #define HELPER_FIRST_CUSTOM 0x10000
 /* The program type of SEC("skep/NAME"): its context is an embedder's, given with the request. */
-#define PROG_TYPE_CUSTOM 0x10000
+#define PROG_TYPE_CUSTOM    0x10000
 
 /* "A program of this type may call that helper": one entry of a helper set. */
 struct helper_grant {
 	u16 id;
-	u8 needs;	  /* enum privilege */
-	u8 variant;	  /* enum helper_variant: which prototype; 0: the helper's own */
+	u8 needs;         /* enum privilege */
+	u8 variant;       /* enum helper_variant: which prototype; 0: the helper's own */
 	u64 attach_types; /* bit per enum bpf_attach_type; 0: all */
 };
 
@@ -63,16 +63,16 @@ struct ctx_field {
 	const char *name;
 	u16 offset, size;
 	u16 run_offset, run_size;
-	u8 unit;   /* of an array: the size of an element; 0: not an array */
-	u8 kind;   /* enum field_kind */
-	u8 access; /* enum field_access */
-	u32 mem_size;	      /* FIELD_MEM */
+	u8 unit;              /* of an array: the size of an element; 0: not an array */
+	u8 kind;              /* enum field_kind */
+	u8 access;            /* enum field_access */
+	u32 mem_size;         /* FIELD_MEM */
 	const char *btf_name; /* FIELD_BTF_ID */
 };
 
 struct ctx_layout {
-	const char *name; /* C type of the context, as programs write it: "xdp_md" */
-	u32 size;	  /* bytes a program may address */
+	const char *name;               /* C type of the context, as programs write it: "xdp_md" */
+	u32 size;                       /* bytes a program may address */
 	const struct ctx_field *fields; /* sorted by offset; NULL: plain bytes */
 	u32 n_fields;
 	/* Without fields: readable as plain scalars of 1, 2, 4, 8 aligned bytes, from first up to
@@ -85,22 +85,23 @@ struct ctx_layout {
 };
 
 struct prog_type_model {
-	u32 type;	  /* enum bpf_prog_type */
-	const char *name; /* as bpftool prints it: "sched_cls" */
+	u32 type;                     /* enum bpf_prog_type */
+	const char *name;             /* as bpftool prints it: "sched_cls" */
 	const struct ctx_layout *ctx; /* NULL: the program gets no context it may read */
 	const struct helper_set *const *helper_sets; /* NULL-terminated: ask model_prog_helper */
-	bool packet;		/* has direct packet access */
-	bool packet_write;	/* and may write it */
-	bool legacy_packet;	/* LD_ABS and LD_IND */
-	bool checks_return;	/* r0 at exit must lie in ret_min..ret_max */
-	bool can_attach;	/* Skep has a hook for it (STATUS.md says so) */
+	bool packet;                                 /* has direct packet access */
+	bool packet_write;                           /* and may write it */
+	bool legacy_packet;                          /* LD_ABS and LD_IND */
+	bool checks_return;                          /* r0 at exit must lie in ret_min..ret_max */
+	bool can_attach; /* Skep has a hook for it (STATUS.md says so) */
 	s64 ret_min, ret_max;
 };
 
 struct kernel_model {
 	const char *name;
 	struct btf *btf;
-	const struct prog_type_model *const *prog_types; /* by enum bpf_prog_type; NULL entries: unknown */
+	const struct prog_type_model *const
+	    *prog_types; /* by enum bpf_prog_type; NULL entries: unknown */
 	u32 n_prog_types;
 	const struct helper_proto *const *helpers; /* by id; NULL entries: no such helper */
 	u32 n_helpers;
@@ -110,7 +111,7 @@ struct kernel_model {
 	u32 n_custom_helpers;
 	const struct prog_type_model *custom_type; /* of PROG_TYPE_CUSTOM; NULL: not here */
 	/* limits */
-	u32 max_insns;		 /* of a program: 1,000,000 privileged */
+	u32 max_insns;           /* of a program: 1,000,000 privileged */
 	u32 max_insns_processed; /* complexity limit: 1,000,000 */
 };
 

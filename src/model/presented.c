@@ -16,33 +16,40 @@
 #include "model/uapi.h"
 #include "os/os.h"
 
-#define D_NUM(type) KERNEL_NUMBER_##type
-#define D_NUMPTR(type) KERNEL_NUMBER_##type
-#define D_NUMS(type) KERNEL_NUMBER_##type
-#define D_OBJ(type) KERNEL_STRUCT_##type
-#define D_PTR(type) KERNEL_STRUCT_##type
-#define D_OBJS(type) KERNEL_STRUCT_##type
-#define D_PTRS(type) KERNEL_STRUCT_##type
+#define D_NUM(type)     KERNEL_NUMBER_##type
+#define D_NUMPTR(type)  KERNEL_NUMBER_##type
+#define D_NUMS(type)    KERNEL_NUMBER_##type
+#define D_OBJ(type)     KERNEL_STRUCT_##type
+#define D_PTR(type)     KERNEL_STRUCT_##type
+#define D_OBJS(type)    KERNEL_STRUCT_##type
+#define D_PTRS(type)    KERNEL_STRUCT_##type
 #define D_VOIDPTR(type) 0
-#define D_MEMBER(what, of, field, count)                                                           \
-	{ .name = #field, .kind = MEMBER_##what, .type = D_##what(of), .n = count,                 \
+#define D_MEMBER(what, of, field, count) \
+	{ .name = #field,                \
+	  .kind = MEMBER_##what,         \
+	  .type = D_##what(of),          \
+	  .n = count,                    \
 	  .offset = offsetof(this_struct, field) },
 
 /* One function a struct, so that offsetof knows which one it is in. */
-#define DESCRIBE(text, typedefed, united)                                                          \
-	static const struct kernel_struct_desc *describe_##text(void)                              \
-	{                                                                                          \
-		typedef struct kernel_##text this_struct;                                          \
-		static const struct kernel_member_desc members[] = { KERNEL_##text(D_MEMBER) };    \
-		static const struct kernel_struct_desc desc = {                                    \
-			.name = #text, .size = sizeof(this_struct), .is_typedef = typedefed,       \
-			.is_union = united, .n_members = ARRAY_SIZE(members), .members = members,  \
-		};                                                                                 \
-		return &desc;                                                                      \
+#define DESCRIBE(text, typedefed, united)                                                       \
+	static const struct kernel_struct_desc *describe_##text(void)                           \
+	{                                                                                       \
+		typedef struct kernel_##text this_struct;                                       \
+		static const struct kernel_member_desc members[] = { KERNEL_##text(D_MEMBER) }; \
+		static const struct kernel_struct_desc desc = {                                 \
+			.name = #text,                                                          \
+			.size = sizeof(this_struct),                                            \
+			.is_typedef = typedefed,                                                \
+			.is_union = united,                                                     \
+			.n_members = ARRAY_SIZE(members),                                       \
+			.members = members,                                                     \
+		};                                                                              \
+		return &desc;                                                                   \
 	}
-#define DESCRIBE_STRUCT(name) DESCRIBE(name, false, false)
+#define DESCRIBE_STRUCT(name)  DESCRIBE(name, false, false)
 #define DESCRIBE_TYPEDEF(name) DESCRIBE(name, true, false)
-#define DESCRIBE_UNION(name) DESCRIBE(name, false, true)
+#define DESCRIBE_UNION(name)   DESCRIBE(name, false, true)
 KERNEL_STRUCTS(DESCRIBE_STRUCT, DESCRIBE_TYPEDEF, DESCRIBE_UNION)
 
 const struct kernel_struct_desc *kernel_struct_desc(enum kernel_struct which)
@@ -134,8 +141,8 @@ static void assign_ids(struct maker *maker, u32 next)
 	for (u32 i = 0; i < KERNEL_NUMBER_COUNT; i++)
 		maker->pointer[i] = next++;
 	for (u32 i = 0; i < KERNEL_STRUCT_COUNT; i++)
-		maker->alias[i] = kernel_struct_desc(i)->is_typedef ? next++ :
-								       maker->first_struct + i;
+		maker->alias[i] =
+		    kernel_struct_desc(i)->is_typedef ? next++ : maker->first_struct + i;
 	maker->first_array = next;
 }
 
@@ -144,8 +151,8 @@ static void add_struct(struct maker *maker, const struct kernel_struct_desc *des
 	btf_add_struct(maker->b, desc->is_typedef ? NULL : desc->name, desc->size, desc->is_union);
 	for (u32 i = 0; i < desc->n_members; i++) {
 		const struct kernel_member_desc *m = &desc->members[i];
-		u32 type = is_array(m) ? maker->first_array + maker->n_arrays++ :
-					 element_id(maker, m);
+		u32 type =
+		    is_array(m) ? maker->first_array + maker->n_arrays++ : element_id(maker, m);
 
 		btf_add_member(maker->b, m->name, type, m->offset * 8, 0);
 	}
@@ -190,19 +197,21 @@ static void add_helper_enum(struct btf_builder *b)
 	}
 }
 
-#define MAP_TYPES(X)                                                                               \
-	X(HASH) X(ARRAY) X(PROG_ARRAY) X(PERF_EVENT_ARRAY) X(PERCPU_HASH) X(PERCPU_ARRAY)          \
-	X(STACK_TRACE) X(CGROUP_ARRAY) X(LRU_HASH) X(LRU_PERCPU_HASH) X(LPM_TRIE)                  \
-	X(ARRAY_OF_MAPS) X(HASH_OF_MAPS) X(DEVMAP) X(SOCKMAP) X(CPUMAP) X(XSKMAP) X(SOCKHASH)      \
-	X(REUSEPORT_SOCKARRAY) X(QUEUE) X(STACK) X(SK_STORAGE) X(DEVMAP_HASH) X(STRUCT_OPS)        \
-	X(RINGBUF) X(INODE_STORAGE) X(TASK_STORAGE) X(BLOOM_FILTER) X(USER_RINGBUF)
+#define MAP_TYPES(X)                                                                              \
+	X(HASH)                                                                                   \
+	X(ARRAY) X(PROG_ARRAY) X(PERF_EVENT_ARRAY) X(PERCPU_HASH) X(PERCPU_ARRAY) X(STACK_TRACE)  \
+	    X(CGROUP_ARRAY) X(LRU_HASH) X(LRU_PERCPU_HASH) X(LPM_TRIE) X(ARRAY_OF_MAPS)           \
+		X(HASH_OF_MAPS) X(DEVMAP) X(SOCKMAP) X(CPUMAP) X(XSKMAP) X(SOCKHASH)              \
+		    X(REUSEPORT_SOCKARRAY) X(QUEUE) X(STACK) X(SK_STORAGE) X(DEVMAP_HASH)         \
+			X(STRUCT_OPS) X(RINGBUF) X(INODE_STORAGE) X(TASK_STORAGE) X(BLOOM_FILTER) \
+			    X(USER_RINGBUF)
 
 static void add_map_enum(struct btf_builder *b)
 {
 	btf_add_enum(b, "bpf_map_type", 4, false);
 	btf_add_enumerator(b, "BPF_MAP_TYPE_UNSPEC", 0);
-#define X(type)                                                                                    \
-	if (map_ops_of(BPF_MAP_TYPE_##type))                                                       \
+#define X(type)                              \
+	if (map_ops_of(BPF_MAP_TYPE_##type)) \
 		btf_add_enumerator(b, "BPF_MAP_TYPE_" #type, BPF_MAP_TYPE_##type);
 	MAP_TYPES(X)
 #undef X

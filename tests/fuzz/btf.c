@@ -21,8 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (u32 id = 0; id < btf->n_types && id < 256; id++) {
 		const struct btf_type *t = btf_type(btf, id);
 		struct text text = text_in(out, sizeof(out));
-		struct btf_show_opts opts = { .json = id & 1, .compact = id & 2, .names = id & 4,
-					      .zeroes = id & 8 };
+		struct btf_show_opts opts = {
+			.json = id & 1, .compact = id & 2, .names = id & 4, .zeroes = id & 8
+		};
 
 		btf_show(&text, btf, id, data, size ? data[size - 1] : 0, &opts);
 		btf_type_text(&text, btf, id);

@@ -35,10 +35,10 @@ TEST(types_are_found)
 	CHECK_EQ(btf_find(btf, "", 0), -ENOENT);
 	CHECK_EQ(btf_find(btf, "nothing", 0), -ENOENT);
 	CHECK_EQ(btf_size(btf, 4), 64);
-	CHECK_EQ(btf_size(btf, 5), 8);	  /* pointer */
-	CHECK_EQ(btf_size(btf, 9), 4);	  /* typedef of an enum */
-	CHECK_EQ(btf_size(btf, 25), 48);  /* char[3][16] */
-	CHECK_EQ(btf_size(btf, 23), 16);  /* volatile __int128 */
+	CHECK_EQ(btf_size(btf, 5), 8);   /* pointer */
+	CHECK_EQ(btf_size(btf, 9), 4);   /* typedef of an enum */
+	CHECK_EQ(btf_size(btf, 25), 48); /* char[3][16] */
+	CHECK_EQ(btf_size(btf, 23), 16); /* volatile __int128 */
 	CHECK_EQ(btf_size(btf, 0), -EINVAL);
 	CHECK_EQ(btf_size(btf, 11), -EINVAL); /* forward */
 	CHECK_EQ(btf_size(btf, 13), -EINVAL); /* function type */
@@ -72,8 +72,16 @@ static const char *shown(const struct btf *btf, u32 id, const void *data, u32 si
 	return buf;
 }
 
-#define COMPACT (struct btf_show_opts){ .compact = true }
-#define JSON (struct btf_show_opts){ .compact = true, .json = true }
+#define COMPACT                 \
+	(struct btf_show_opts)  \
+	{                       \
+		.compact = true \
+	}
+#define JSON                                  \
+	(struct btf_show_opts)                \
+	{                                     \
+		.compact = true, .json = true \
+	}
 
 TEST(values_are_shown)
 {
@@ -85,17 +93,18 @@ TEST(values_are_shown)
 	s64 big = 1ll << 40;
 
 	memcpy(node, "\x10\x20\0\0\0\0\0\0", 8); /* next */
-	memcpy(node + 8, &numbers[0], 4);	 /* value */
-	node[12] = 0x2d;			 /* low 5 = -3 signed, high 5 */
+	memcpy(node + 8, &numbers[0], 4);        /* value */
+	node[12] = 0x2d;                         /* low 5 = -3 signed, high 5 */
 	memcpy(node + 16, "sh \"x\"", 6);
 	node[32] = 1;
 	node[40] = 9;
 	CHECK_STR(shown(btf, 4, node, 64, COMPACT),
 		  "{.next = 0x2010, .value = -7, .low = -3, .high = 5, .comm = \"sh \\\"x\\\"\", "
 		  ".color = GREEN, .count = 9, .half = 9}");
-	CHECK_STR(shown(btf, 4, node, 64, JSON),
-		  "{\"next\":\"0x2010\",\"value\":-7,\"low\":-3,\"high\":5,\"comm\":\"sh \\\"x\\\"\","
-		  "\"color\":\"GREEN\",\"count\":9,\"half\":9}");
+	CHECK_STR(
+	    shown(btf, 4, node, 64, JSON),
+	    "{\"next\":\"0x2010\",\"value\":-7,\"low\":-3,\"high\":5,\"comm\":\"sh \\\"x\\\"\","
+	    "\"color\":\"GREEN\",\"count\":9,\"half\":9}");
 	/* cut off: what is not there is not shown */
 	CHECK_STR(shown(btf, 4, node, 12, COMPACT), "{.next = 0x2010, .value = -7}");
 	CHECK_STR(shown(btf, 1, node, 2, COMPACT), "?");

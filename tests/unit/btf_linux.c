@@ -82,7 +82,8 @@ TEST(verdicts_agree)
 		test_fail(__FILE__, __LINE__, "round %u: ours %d (%s) Linux %d (%s)", i, ours, line,
 			  theirs, last_line(log));
 	}
-	test_note("%u damaged BTFs, %u still accepted by Linux, %u differ", rounds, accepted, differ);
+	test_note("%u damaged BTFs, %u still accepted by Linux, %u differ", rounds, accepted,
+		  differ);
 	CHECK(accepted > rounds / 100 && accepted < rounds / 2);
 	free(bytes);
 	btf_builder_free(b);

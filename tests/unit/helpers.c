@@ -37,14 +37,22 @@ static const struct world_ops world = {
 	.trace = trace,
 };
 
-static const struct task_info task = { .pid = 12, .tgid = 10, .uid = 1000, .gid = 100,
-				       .comm = "fifteen_letters", .task_addr = 0xffff888000002000,
-				       .pidns_dev = 4, .pidns_ino = 99, .ns_pid = 3, .ns_tgid = 2 };
+static const struct task_info task = { .pid = 12,
+				       .tgid = 10,
+				       .uid = 1000,
+				       .gid = 100,
+				       .comm = "fifteen_letters",
+				       .task_addr = 0xffff888000002000,
+				       .pidns_dev = 4,
+				       .pidns_ino = 99,
+				       .ns_pid = 3,
+				       .ns_tgid = 2 };
 
 static struct run_ctx run(void)
 {
-	return (struct run_ctx){ .world = &world, .task = &task, .cpu = 5, .cookie = 77,
-				 .func_ip = 0x1234 };
+	return (struct run_ctx){
+		.world = &world, .task = &task, .cpu = 5, .cookie = 77, .func_ip = 0x1234
+	};
 }
 
 #define P(pointer) ((u64)(uintptr_t)(pointer))
@@ -131,7 +139,8 @@ TEST(random_numbers_are_the_runs_own)
 /* A page that ends where nothing is mapped; the string is put at its very end. */
 static char *edge(void)
 {
-	char *pages = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *pages =
+	    mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED)
 		return NULL;
@@ -186,8 +195,9 @@ TEST(kernel_memory_is_the_arena_and_the_programs_own)
 	strcpy((char *)arena.base + 100, "presented");
 	CHECK_EQ(helper_probe_read_kernel_str(P(buf), 32, KERNEL_ARENA_START + 100, 0, 0, &rc), 10);
 	CHECK_STR(buf, "presented");
-	CHECK_EQ(helper_probe_read_kernel(P(buf), 8, KERNEL_ARENA_START + arena.size - 7, 0, 0, &rc),
-		 -EFAULT);
+	CHECK_EQ(
+	    helper_probe_read_kernel(P(buf), 8, KERNEL_ARENA_START + arena.size - 7, 0, 0, &rc),
+	    -EFAULT);
 	CHECK_EQ(helper_probe_read_kernel(P(buf), 8, 0xffffffff81000000, 0, 0, &rc), -EFAULT);
 	/* user addresses are not the kernel's */
 	CHECK_EQ(helper_probe_read_kernel(P(buf), 8, P(&task), 0, 0, &rc), -ERANGE);
@@ -286,8 +296,10 @@ static u8 room[256];
 static struct xdp_run_ctx packet(void)
 {
 	memset(room, 7, sizeof(room));
-	return (struct xdp_run_ctx){ .data = room + 64, .data_end = room + 128,
-				     .data_meta = room + 64, .hard_start = room,
+	return (struct xdp_run_ctx){ .data = room + 64,
+				     .data_end = room + 128,
+				     .data_meta = room + 64,
+				     .hard_start = room,
 				     .hard_end = room + sizeof(room) };
 }
 
@@ -324,7 +336,9 @@ TEST(xdp_packets_are_resized)
 TEST(skb_bytes)
 {
 	struct run_ctx rc = run();
-	struct skb_run_ctx skb = { .data = room + 64, .data_end = room + 128, .hard_start = room,
+	struct skb_run_ctx skb = { .data = room + 64,
+				   .data_end = room + 128,
+				   .hard_start = room,
 				   .hard_end = room + sizeof(room) };
 	u8 bytes[8];
 

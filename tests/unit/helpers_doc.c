@@ -56,10 +56,10 @@ static void put_arg(struct text *out, const struct helper_proto *proto, u32 i)
 	u32 base = proto->arg[i] & ARG_BASE_MASK, flags = proto->arg[i] & ~ARG_BASE_MASK;
 
 	if (base == ARG_PTR_TO_MEM || base == ARG_PTR_TO_MAP_VALUE)
-		text_put(out, flags & ARG_MEM_UNINIT ? "out " :
-			      flags & ARG_MEM_WRITE  ? "in-out " :
-			      flags & ARG_MEM_RDONLY ? "in " :
-						       "");
+		text_put(out, flags & ARG_MEM_UNINIT   ? "out "
+			      : flags & ARG_MEM_WRITE  ? "in-out "
+			      : flags & ARG_MEM_RDONLY ? "in "
+						       : "");
 	if (proto->arg_btf[i])
 		text_printf(out, "%s *", proto->arg_btf[i]);
 	else
@@ -122,19 +122,20 @@ static void put_document(struct text *out, const struct kernel_model *model)
 
 	for (u32 id = 1; id < HELPER_COUNT; id++)
 		have += !(helper_protos[id]->flags & HELPER_ABSENT);
-	text_printf(out,
-		    "# Helpers\n\n"
-		    "Made from src/helpers/defs.h, sets.c and src/model/prog_types.c by "
-		    "tests/unit/helpers_doc.c; not to be edited.\n\n"
-		    "Skep has %u of the %u helpers of Linux 6.18. The verifier knows the prototypes of "
-		    "all; a program that calls one that Skep lacks is refused with a message that says "
-		    "so. What each does: bpf-helpers(7).\n\n"
-		    "In the prototypes `size` belongs to the memory before it, `?` means it may be 0; "
-		    "*GPL*: only for programs with a compatible license; *sleeps*: only for sleepable "
-		    "programs.\n\n"
-		    "| id | helper | in Skep | prototype | program types |\n"
-		    "|---|---|---|---|---|\n",
-		    have, HELPER_COUNT - 1);
+	text_printf(
+	    out,
+	    "# Helpers\n\n"
+	    "Made from src/helpers/defs.h, sets.c and src/model/prog_types.c by "
+	    "tests/unit/helpers_doc.c; not to be edited.\n\n"
+	    "Skep has %u of the %u helpers of Linux 6.18. The verifier knows the prototypes of "
+	    "all; a program that calls one that Skep lacks is refused with a message that says "
+	    "so. What each does: bpf-helpers(7).\n\n"
+	    "In the prototypes `size` belongs to the memory before it, `?` means it may be 0; "
+	    "*GPL*: only for programs with a compatible license; *sleeps*: only for sleepable "
+	    "programs.\n\n"
+	    "| id | helper | in Skep | prototype | program types |\n"
+	    "|---|---|---|---|---|\n",
+	    have, HELPER_COUNT - 1);
 	for (u32 id = 1; id < HELPER_COUNT; id++) {
 		const struct helper_proto *proto = helper_protos[id];
 
@@ -172,6 +173,7 @@ TEST(the_document_is_in_step)
 	committed[fread(committed, 1, sizeof(committed) - 1, f)] = 0;
 	fclose(f);
 	if (strcmp(made, committed))
-		test_fail(__FILE__, __LINE__,
-			  "docs/helpers.md is not what the tables say; SKEP_WRITE_DOCS=1 writes it");
+		test_fail(
+		    __FILE__, __LINE__,
+		    "docs/helpers.md is not what the tables say; SKEP_WRITE_DOCS=1 writes it");
 }

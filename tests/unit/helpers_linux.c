@@ -59,8 +59,11 @@ static long bpf(int cmd, union bpf_attr *attr)
 static int format_map(const char *format)
 {
 	u32 size = strlen(format) + 1, key = 0;
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = size,
-				.max_entries = 1, .map_flags = BPF_F_RDONLY_PROG };
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
+				.key_size = 4,
+				.value_size = size,
+				.max_entries = 1,
+				.map_flags = BPF_F_RDONLY_PROG };
 	int fd = bpf(BPF_MAP_CREATE, &attr);
 
 	if (fd < 0)
@@ -129,9 +132,12 @@ static char log_text[1 << 16];
 static int load(const struct call *call, int map)
 {
 	struct code code;
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL, .prog_flags = 1u << 4,
-				.insns = (uintptr_t)code.insns, .license = (uintptr_t)"GPL",
-				.log_buf = (uintptr_t)log_text, .log_size = sizeof(log_text),
+	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL,
+				.prog_flags = 1u << 4,
+				.insns = (uintptr_t)code.insns,
+				.license = (uintptr_t) "GPL",
+				.log_buf = (uintptr_t)log_text,
+				.log_size = sizeof(log_text),
 				.log_level = 1 };
 
 	build(&code, call, map);
@@ -142,7 +148,8 @@ static int load(const struct call *call, int map)
 
 static int run_linux(int prog, struct call_buffer *buffer)
 {
-	union bpf_attr attr = { .test = { .prog_fd = prog, .ctx_in = (uintptr_t)buffer,
+	union bpf_attr attr = { .test = { .prog_fd = prog,
+					  .ctx_in = (uintptr_t)buffer,
 					  .ctx_size_in = sizeof(*buffer) } };
 
 	return bpf(BPF_PROG_TEST_RUN, &attr);
@@ -226,8 +233,9 @@ static void random_number_text(u64 *state, char *text, u32 size)
 
 	memset(text, 0, size);
 	if (next_random(state) % 2)
-		i += snprintf(text, size, "%s", (const char *[]){ " ", "-", "0x", "-0x", "0", "  -",
-								  "\xa0", "-0X" }[next_random(state) % 8]);
+		i += snprintf(text, size, "%s",
+			      (const char *[]){ " ", "-", "0x", "-0x", "0", "  -", "\xa0",
+						"-0X" }[next_random(state) % 8]);
 	for (; i < len; i++)
 		text[i] = parts[next_random(state) % (next_random(state) % 4 ? 16 : 32)];
 }
@@ -235,8 +243,11 @@ static void random_number_text(u64 *state, char *text, u32 size)
 static void compare_numbers(u32 id)
 {
 	static const u64 bases[] = { 0, 8, 10, 16, 0, 10, 2, 0x20, 36, 1ull << 32 };
-	struct call call = { .id = id, .n = 4, .arg = { { ADDRESS, 0 }, { BELOW_ODD, 128 }, { NUMBER },
-							{ ADDRESS, 128 } } };
+	struct call call = {
+		.id = id,
+		.n = 4,
+		.arg = { { ADDRESS, 0 }, { BELOW_ODD, 128 }, { NUMBER }, { ADDRESS, 128 } }
+	};
 	int prog = require_program(&call, -1);
 	u64 state = id;
 	u32 wrong = 0;
@@ -266,7 +277,8 @@ TEST(strncmp_agrees)
 	static const char *const with[] = { "", "a", "abc", "abd", "\xff", "abcdefgh" };
 
 	for (u32 w = 0; w < ARRAY_SIZE(with); w++) {
-		struct call call = { .id = HELPER_strncmp, .n = 3,
+		struct call call = { .id = HELPER_strncmp,
+				     .n = 3,
 				     .arg = { { ADDRESS, 0 }, { BELOW_ODD, 16 }, { FORMAT } },
 				     .format = with[w] };
 		int map = format_map(with[w]), prog = require_program(&call, map);
@@ -288,26 +300,92 @@ TEST(strncmp_agrees)
  * addresses of ours (user memory for Linux). %p itself is not here: Linux hashes it.
  */
 static const char *const formats[] = {
-	"plain",	"%d",		 "%i",		  "%u",		  "%x",	     "%X",
-	"%ld",		"%lu",		 "%lx",		  "%lld",	  "%llu",    "%llX",
-	"%5d|",		"%-5d|",	 "%05d|",	  "%+d",	  "% d",     "%+5d|",
-	"%-+5d|",	"%0-5d|",	 "%+05d|",	  "% 05d|",	  "%20llx|", "%-20llx|",
-	"%020llx|",	"%c",		 "%5c|",	  "%-5c|",	  "%%",	     "100%% %d",
-	"%s",		"%10s|",	 "%-10s|",	  "%pus",	  "%pus|",   "[%s]",
-	"%s:%d",	"%px",		 "%5px|",	  "%d %d %d %d",  "%c%d%s%llx",
-	"%s %s %s",	"%pi4",		 "%pI4",	  "%pi6",	  "%pI6",    "%d\n",
-	"tab\t%d",	"%1000d",	 "%00000d|",	  "%-0 +5d|",
+	"plain",
+	"%d",
+	"%i",
+	"%u",
+	"%x",
+	"%X",
+	"%ld",
+	"%lu",
+	"%lx",
+	"%lld",
+	"%llu",
+	"%llX",
+	"%5d|",
+	"%-5d|",
+	"%05d|",
+	"%+d",
+	"% d",
+	"%+5d|",
+	"%-+5d|",
+	"%0-5d|",
+	"%+05d|",
+	"% 05d|",
+	"%20llx|",
+	"%-20llx|",
+	"%020llx|",
+	"%c",
+	"%5c|",
+	"%-5c|",
+	"%%",
+	"100%% %d",
+	"%s",
+	"%10s|",
+	"%-10s|",
+	"%pus",
+	"%pus|",
+	"[%s]",
+	"%s:%d",
+	"%px",
+	"%5px|",
+	"%d %d %d %d",
+	"%c%d%s%llx",
+	"%s %s %s",
+	"%pi4",
+	"%pI4",
+	"%pi6",
+	"%pI6",
+	"%d\n",
+	"tab\t%d",
+	"%1000d",
+	"%00000d|",
+	"%-0 +5d|",
 	/* refused */
-	"%",		"%d %",		 "%f",		  "%n",		  "%hd",     "%hhd",
-	"%zu",		"%.5d",		 "%*d",		  "%o",		  "%#x",     "%e",
-	"%lf",		"%llld",	 "%sx",		  "%pusx",	  "%py",     "%pi5",
-	"%pI",		"%puy",		 "%5",		  "%l",		  "%lls",    "%D",
-	"\x01",		"\x7f",		 "\xc3\xa4 %d",	  "%\xc3",	  "%d%d%d%d%d%d%d%d%d",
+	"%",
+	"%d %",
+	"%f",
+	"%n",
+	"%hd",
+	"%hhd",
+	"%zu",
+	"%.5d",
+	"%*d",
+	"%o",
+	"%#x",
+	"%e",
+	"%lf",
+	"%llld",
+	"%sx",
+	"%pusx",
+	"%py",
+	"%pi5",
+	"%pI",
+	"%puy",
+	"%5",
+	"%l",
+	"%lls",
+	"%D",
+	"\x01",
+	"\x7f",
+	"\xc3\xa4 %d",
+	"%\xc3",
+	"%d%d%d%d%d%d%d%d%d",
 };
 
 static const char long_text[] =
-	"a long text that goes on and on, so that it is more than the buffer takes, and then "
-	"some more of it, to be sure, until it is really long enough for anybody, and longer.";
+    "a long text that goes on and on, so that it is more than the buffer takes, and then "
+    "some more of it, to be sure, until it is really long enough for anybody, and longer.";
 
 /* Arguments to try: numbers first, then addresses. */
 static u64 argument(u32 set, u32 i)
@@ -335,8 +413,13 @@ static u32 count_arguments(const char *format)
 /* Both refuse the format, or both print the same with all kinds of arguments. */
 static void compare_format(const char *format, u32 n)
 {
-	struct call call = { .id = HELPER_snprintf, .n = 5, .format = format,
-			     .arg = { { ADDRESS, 0 }, { BELOW, 128 }, { FORMAT }, { ADDRESS, 128 },
+	struct call call = { .id = HELPER_snprintf,
+			     .n = 5,
+			     .format = format,
+			     .arg = { { ADDRESS, 0 },
+				      { BELOW, 128 },
+				      { FORMAT },
+				      { ADDRESS, 128 },
 				      { CONSTANT, n * 8 } } };
 	static const u32 sizes[] = { 127, 16, 1, 0 };
 	int map = format_map(format), prog = load(&call, map);
@@ -362,8 +445,10 @@ static void compare_format(const char *format, u32 n)
 
 TEST(snprintf_agrees)
 {
-	struct call call = { .id = HELPER_strtol, .n = 4, .arg = { { ADDRESS, 0 }, { CONSTANT, 8 },
-								   { NUMBER }, { ADDRESS, 128 } } };
+	struct call call = { .id = HELPER_strtol,
+			     .n = 4,
+			     .arg = {
+				 { ADDRESS, 0 }, { CONSTANT, 8 }, { NUMBER }, { ADDRESS, 128 } } };
 
 	close(require_program(&call, -1)); /* or skip */
 	for (u32 i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -380,8 +465,10 @@ TEST(snprintf_agrees)
 TEST(formats_are_refused_alike)
 {
 	static const char parts[] = "%%%%%%%%%%dpsu kKxXiI46llc0-+ 5:9,\n\x80z#*.B";
-	struct call call = { .id = HELPER_strtol, .n = 4, .arg = { { ADDRESS, 0 }, { CONSTANT, 8 },
-								   { NUMBER }, { ADDRESS, 128 } } };
+	struct call call = { .id = HELPER_strtol,
+			     .n = 4,
+			     .arg = {
+				 { ADDRESS, 0 }, { CONSTANT, 8 }, { NUMBER }, { ADDRESS, 128 } } };
 	u64 state = 3;
 	u32 accepted = 0;
 
@@ -393,9 +480,13 @@ TEST(formats_are_refused_alike)
 
 		for (u32 k = 0; k < len; k++)
 			format[k] = parts[next_random(&state) % (sizeof(parts) - 1)];
-		call = (struct call){ .id = HELPER_snprintf, .n = 5,
-				      .arg = { { ADDRESS, 0 }, { BELOW, 128 }, { FORMAT },
-					       { ADDRESS, 128 }, { CONSTANT, 24 } } };
+		call = (struct call){ .id = HELPER_snprintf,
+				      .n = 5,
+				      .arg = { { ADDRESS, 0 },
+					       { BELOW, 128 },
+					       { FORMAT },
+					       { ADDRESS, 128 },
+					       { CONSTANT, 24 } } };
 		map = format_map(format);
 		prog = load(&call, map);
 		accepted += prog >= 0;
@@ -425,10 +516,12 @@ TEST(probing_agrees)
 				   HELPER_copy_from_user };
 
 	for (u32 i = 0; i < ARRAY_SIZE(ids); i++) {
-		struct call call = { .id = ids[i], .n = 3,
+		struct call call = { .id = ids[i],
+				     .n = 3,
 				     .arg = { { ADDRESS, 0 }, { BELOW, 64 }, { NUMBER } } };
 		int prog = require_program(&call, -1);
-		bool user = ids[i] == HELPER_probe_read_user || ids[i] == HELPER_probe_read_user_str;
+		bool user =
+		    ids[i] == HELPER_probe_read_user || ids[i] == HELPER_probe_read_user_str;
 
 		for (u32 a = 0; a < ARRAY_SIZE(addresses); a++)
 			for (u32 size = 0; size < 64; size += 9) {
@@ -441,8 +534,8 @@ TEST(probing_agrees)
 				same(&call, prog, &buffer, what);
 			}
 		for (u32 size = 0; user && size < 64; size++) {
-			struct call_buffer buffer = {
-				.number = { 0, size, (uintptr_t)(long_text + 130) } };
+			struct call_buffer buffer = { .number = { 0, size,
+								  (uintptr_t)(long_text + 130) } };
 
 			memset(buffer.mem, 'x', MEM);
 			same(&call, prog, &buffer, "text");

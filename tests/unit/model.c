@@ -40,9 +40,9 @@ TEST(presented_btf_is_the_memory)
 	REQUIRE(!model_skep_new(&model));
 	for (u32 i = 0; i < KERNEL_STRUCT_COUNT; i++) {
 		const struct kernel_struct_desc *desc = kernel_struct_desc(i);
-		u32 kind = desc->is_typedef ? BTF_KIND_TYPEDEF :
-			   desc->is_union   ? BTF_KIND_UNION :
-					      BTF_KIND_STRUCT;
+		u32 kind = desc->is_typedef ? BTF_KIND_TYPEDEF
+			   : desc->is_union ? BTF_KIND_UNION
+					    : BTF_KIND_STRUCT;
 		s32 id = btf_find(model->btf, desc->name, kind);
 
 		if (id < 0) {
@@ -118,8 +118,8 @@ TEST(tasks_live_in_the_arena)
 	dentry = kernel_host(&arena, k->exe_file.f_path.dentry);
 
 	/* probe_read_kernel's way */
-	CHECK_EQ(kernel_arena_read(&rc, &pid, address + offsetof(struct kernel_task_struct, pid), 4),
-		 0);
+	CHECK_EQ(
+	    kernel_arena_read(&rc, &pid, address + offsetof(struct kernel_task_struct, pid), 4), 0);
 	CHECK_EQ(pid, 12);
 	CHECK_EQ(kernel_arena_read(&rc, name, dentry->d_name.name, 5), 0);
 	CHECK_STR(name, "prog");

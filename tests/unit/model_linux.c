@@ -50,8 +50,14 @@ static int linux_load(const struct load *load, bool want_log)
 	return 0;
 }
 
-#define MOV(dst, value) { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = dst, .imm = value }
-#define EXIT { .code = BPF_JMP | BPF_EXIT }
+#define MOV(dst, value)                                                           \
+	{                                                                         \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = dst, .imm = value \
+	}
+#define EXIT                               \
+	{                                  \
+		.code = BPF_JMP | BPF_EXIT \
+	}
 #define SLEEPABLE (1u << 4)
 
 /* Program types that Linux lets us load without a target, with an attach type that fits. */
@@ -142,9 +148,9 @@ static u32 compare_grants(const struct kernel_model *model, u32 i, enum privileg
 		if (ours == theirs)
 			continue;
 		differences++;
-		test_fail(__FILE__, __LINE__, "%s (attach type %u, privilege %d): %s: ours %d, Linux %d",
-			  type->name, types[i].attach_type, privilege, helper_protos[id]->name, ours,
-			  theirs);
+		test_fail(__FILE__, __LINE__,
+			  "%s (attach type %u, privilege %d): %s: ours %d, Linux %d", type->name,
+			  types[i].attach_type, privilege, helper_protos[id]->name, ours, theirs);
 	}
 	return asked;
 }
@@ -205,12 +211,14 @@ TEST(gpl_and_sleeping_helpers)
 {
 	require_linux();
 	for (u32 id = 1; id < HELPER_COUNT; id++) {
-		struct bpf_insn insns[] = { { .code = BPF_JMP | BPF_CALL, .imm = id }, MOV(0, 0),
+		struct bpf_insn insns[] = { { .code = BPF_JMP | BPF_CALL, .imm = id },
+					    MOV(0, 0),
 					    EXIT };
 
 		for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
-			struct load load = { types[i].type, types[i].attach_type, types[i].flags,
-					     "Proprietary", insns, 3 };
+			struct load load = { types[i].type,  types[i].attach_type,
+					     types[i].flags, "Proprietary",
+					     insns,          3 };
 
 			if (linux_grants(i, id) <= 0)
 				continue;
@@ -234,7 +242,9 @@ static int linux_ctx_access(u32 i, s32 offset, u32 size, bool write)
 	struct bpf_insn insns[] = {
 		MOV(2, 0),
 		{ .code = (write ? BPF_STX : BPF_LDX) | BPF_MEM | width[size],
-		  .dst_reg = write ? 1 : 3, .src_reg = write ? 2 : 1, .off = offset },
+		  .dst_reg = write ? 1 : 3,
+		  .src_reg = write ? 2 : 1,
+		  .off = offset },
 		MOV(0, 0),
 		EXIT,
 	};
@@ -256,7 +266,8 @@ static u32 compare_ctx(const struct prog_type_model *type, u32 i)
 		for (u32 size = 1; size <= 8; size *= 2)
 			for (u32 write = 0; write < 2; write++) {
 				const struct ctx_field *field;
-				bool ours = model_ctx_access(type->ctx, offset, size, write, &field);
+				bool ours =
+				    model_ctx_access(type->ctx, offset, size, write, &field);
 				int theirs = linux_ctx_access(i, offset, size, write);
 
 				if (theirs != 0 && theirs != -EACCES && theirs != -EINVAL)
@@ -265,8 +276,8 @@ static u32 compare_ctx(const struct prog_type_model *type, u32 i)
 				if (ours != !theirs)
 					test_fail(__FILE__, __LINE__,
 						  "%s: %s %u at %d (%s): ours %d, Linux %d",
-						  type->name, write ? "write" : "read", size, offset,
-						  field ? field->name : "-", ours, !theirs);
+						  type->name, write ? "write" : "read", size,
+						  offset, field ? field->name : "-", ours, !theirs);
 			}
 	return asked;
 }

@@ -14,7 +14,7 @@
 #include "model/ctx.h"
 
 #define PACKET 128
-#define STACK 128 /* bytes of the packet that are copied to the stack first, and back after */
+#define STACK  128 /* bytes of the packet that are copied to the stack first, and back after */
 
 /* CTX; cb[at]; cb[at] below 64 and a multiple of 4; cb[at] in 1..64; a stack address */
 enum arg_source { CTX, CB, CB_WORDS, CB_SIZE, ADDRESS };
@@ -117,8 +117,10 @@ static int require_program(const struct call *call)
 	static char log_text[1 << 14];
 	struct code code;
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SCHED_CLS,
-				.insns = (uintptr_t)code.insns, .license = (uintptr_t)"GPL",
-				.log_buf = (uintptr_t)log_text, .log_size = sizeof(log_text),
+				.insns = (uintptr_t)code.insns,
+				.license = (uintptr_t) "GPL",
+				.log_buf = (uintptr_t)log_text,
+				.log_size = sizeof(log_text),
 				.log_level = 1 };
 	int prog;
 
@@ -128,7 +130,8 @@ static int require_program(const struct call *call)
 	if (prog == -EPERM || prog == -ENOSYS)
 		SKIP("Linux's bpf(2) is not ours to ask: %s", strerror(-prog));
 	if (prog < 0) {
-		test_fail(__FILE__, __LINE__, "%s: %.400s", helper_protos[call->id]->name, log_text);
+		test_fail(__FILE__, __LINE__, "%s: %.400s", helper_protos[call->id]->name,
+			  log_text);
 		test_stop();
 	}
 	return prog;
@@ -160,7 +163,8 @@ static int run_linux(int prog, struct state *s)
 
 static void run_ours(const struct call *call, struct state *s)
 {
-	struct skb_run_ctx skb = { .data = s->packet, .data_end = s->packet + PACKET,
+	struct skb_run_ctx skb = { .data = s->packet,
+				   .data_end = s->packet + PACKET,
 				   .hard_start = s->packet,
 				   .hard_end = s->packet + sizeof(s->packet) };
 	struct run_ctx rc = { 0 };
@@ -204,7 +208,8 @@ static bool same(const struct call *call, int prog, const struct state *input)
 	if (ours.result == theirs.result && ours.len == theirs.len &&
 	    !memcmp(ours.packet, theirs.packet, ours.len))
 		return true;
-	test_fail(__FILE__, __LINE__, "%s(%#x %#x %#x %#x): ours %#llx (%u bytes), Linux %#llx (%u bytes)%s",
+	test_fail(__FILE__, __LINE__,
+		  "%s(%#x %#x %#x %#x): ours %#llx (%u bytes), Linux %#llx (%u bytes)%s",
 		  helper_protos[call->id]->name, input->skb.cb[0], input->skb.cb[1],
 		  input->skb.cb[2], input->skb.cb[3], (unsigned long long)ours.result, ours.len,
 		  (unsigned long long)theirs.result, theirs.len,
@@ -230,14 +235,14 @@ static void compare(const struct call *call, const u32 limits[5])
 		bool zeroes = next_random(&random) % 4 == 0;
 
 		for (u32 k = 0; k < PACKET; k++)
-			s.packet[k] = zeroes ? -(next_random(&random) % 8 == 0) :
-					       next_random(&random);
+			s.packet[k] =
+			    zeroes ? -(next_random(&random) % 8 == 0) : next_random(&random);
 		/* no IP version in sight: Linux looks at the protocol of some packets */
 		s.packet[12] = 0x88;
 		s.packet[13] = 0xb5;
 		for (u32 k = 0; k < 5; k++)
-			s.skb.cb[k] = limits[k] ? next_random(&random) % limits[k] :
-						  next_random(&random);
+			s.skb.cb[k] =
+			    limits[k] ? next_random(&random) % limits[k] : next_random(&random);
 		wrong += !same(call, prog, &s);
 	}
 	close(prog);
@@ -245,9 +250,13 @@ static void compare(const struct call *call, const u32 limits[5])
 
 TEST(csum_diff_agrees)
 {
-	struct call call = { .id = HELPER_csum_diff, .n = 5,
-			     .arg = { { ADDRESS, 0 }, { CB_WORDS, 0 }, { ADDRESS, 64 },
-				      { CB_WORDS, 1 }, { CB, 2 } } };
+	struct call call = { .id = HELPER_csum_diff,
+			     .n = 5,
+			     .arg = { { ADDRESS, 0 },
+				      { CB_WORDS, 0 },
+				      { ADDRESS, 64 },
+				      { CB_WORDS, 1 },
+				      { CB, 2 } } };
 
 	compare(&call, (u32[5]){ 0 });
 	compare(&call, (u32[5]){ 1, 64, 0 }); /* nothing to take out */
@@ -257,7 +266,8 @@ TEST(csum_diff_agrees)
 
 TEST(l3_csum_replace_agrees)
 {
-	struct call call = { .id = HELPER_l3_csum_replace, .n = 5,
+	struct call call = { .id = HELPER_l3_csum_replace,
+			     .n = 5,
 			     .arg = { { CTX }, { CB, 0 }, { CB, 1 }, { CB, 2 }, { CB, 3 } } };
 
 	compare(&call, (u32[5]){ 130, 0, 0, 8 });
@@ -267,7 +277,8 @@ TEST(l3_csum_replace_agrees)
 
 TEST(l4_csum_replace_agrees)
 {
-	struct call call = { .id = HELPER_l4_csum_replace, .n = 5,
+	struct call call = { .id = HELPER_l4_csum_replace,
+			     .n = 5,
 			     .arg = { { CTX }, { CB, 0 }, { CB, 1 }, { CB, 2 }, { CB, 3 } } };
 
 	compare(&call, (u32[5]){ 130, 0, 0, 128 });
@@ -277,14 +288,20 @@ TEST(l4_csum_replace_agrees)
 
 TEST(bytes_agree)
 {
-	struct call load = { .id = HELPER_skb_load_bytes, .n = 4, .copy_back = true,
+	struct call load = { .id = HELPER_skb_load_bytes,
+			     .n = 4,
+			     .copy_back = true,
 			     .arg = { { CTX }, { CB, 0 }, { ADDRESS, 0 }, { CB_SIZE, 1 } } };
-	struct call relative = { .id = HELPER_skb_load_bytes_relative, .n = 5, .copy_back = true,
-				 .arg = { { CTX }, { CB, 0 }, { ADDRESS, 0 }, { CB_SIZE, 1 },
-					  { CB, 2 } } };
-	struct call store = { .id = HELPER_skb_store_bytes, .n = 5,
-			      .arg = { { CTX }, { CB, 0 }, { ADDRESS, 0 }, { CB_SIZE, 1 },
-				       { CB, 2 } } };
+	struct call relative = {
+		.id = HELPER_skb_load_bytes_relative,
+		.n = 5,
+		.copy_back = true,
+		.arg = { { CTX }, { CB, 0 }, { ADDRESS, 0 }, { CB_SIZE, 1 }, { CB, 2 } }
+	};
+	struct call store = { .id = HELPER_skb_store_bytes,
+			      .n = 5,
+			      .arg = {
+				  { CTX }, { CB, 0 }, { ADDRESS, 0 }, { CB_SIZE, 1 }, { CB, 2 } } };
 
 	compare(&load, (u32[5]){ 140 });
 	compare(&load, (u32[5]){ 0 });
@@ -296,7 +313,8 @@ TEST(bytes_agree)
 TEST(lengths_agree)
 {
 	struct call pull = { .id = HELPER_skb_pull_data, .n = 2, .arg = { { CTX }, { CB, 0 } } };
-	struct call tail = { .id = HELPER_skb_change_tail, .n = 3,
+	struct call tail = { .id = HELPER_skb_change_tail,
+			     .n = 3,
 			     .arg = { { CTX }, { CB, 0 }, { CB, 1 } } };
 
 	compare(&pull, (u32[5]){ 140 });
