@@ -48,6 +48,7 @@ enum image_flag {
 	IMAGE_HAS_LEGACY_PACKET = 1 << 1,
 	IMAGE_BUDGET = 1 << 2, /* engines count back edges and calls down from run_ctx.budget */
 	IMAGE_HAS_MAY_GOTO = 1 << 3,
+	IMAGE_ZERO_STACK = 1 << 4, /* may read stack bytes it never wrote: they are zero */
 };
 
 struct image {

@@ -91,6 +91,7 @@ struct env {
 	bool allow_ptr_leaks;	 /* privileged: pointers may be looked at as numbers */
 	bool allow_uninit_stack; /* privileged: uninitialised stack reads as unknown data */
 	bool strict_alignment;
+	bool reads_unwritten; /* it did read such stack, or may: IMAGE_ZERO_STACK */
 
 	struct bpf_insn *insns; /* becomes the image's */
 	u32 len;
@@ -133,6 +134,13 @@ struct env {
 	bool push_refused;   /* too many paths wait */
 	bool lines_checked;  /* line_info may be used */
 };
+
+/* May stack be read that was never written? Asked only where it would be. */
+static inline bool unwritten_ok(struct env *env)
+{
+	env->reads_unwritten |= env->allow_uninit_stack;
+	return env->allow_uninit_stack;
+}
 
 /* ---- explain.c, log.c ---- */
 

@@ -129,6 +129,8 @@ int fixup_image(struct env *env)
 	image->max_ctx_offset = env->max_ctx_offset;
 	if (env->req->want_budget)
 		image->flags |= IMAGE_BUDGET;
+	if (env->reads_unwritten)
+		image->flags |= IMAGE_ZERO_STACK;
 	env->result->image = image;
 	return 0;
 }

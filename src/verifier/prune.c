@@ -14,7 +14,7 @@ struct id_pair {
 };
 
 struct cover {
-	const struct env *env;
+	struct env *env;
 	enum cover_mode mode;
 	u32 n_ids;
 	u32 fresh; /* stand-ins for numbers of cur that have no id */
@@ -78,11 +78,11 @@ static bool reg_covers(struct cover *c, const struct reg *old, const struct reg 
 
 /* ---- stack ---- */
 
-static bool is_data(const struct env *env, const struct slot *cur, u32 byte)
+static bool is_data(struct env *env, const struct slot *cur, u32 byte)
 {
 	switch (cur->kind[byte]) {
 	case BYTE_INVALID:
-		return env->allow_uninit_stack;
+		return unwritten_ok(env);
 	case BYTE_SPILL:
 		/* Read as bytes, a number is a number. Linux's privileged may read pointers so, too;
 		 * here a state with a pointer is explored on its own. */

@@ -72,7 +72,7 @@ static int read_bytes(struct env *env, const struct frame *frame, const struct r
 	for (s64 off = r->min; off < r->max; off++) {
 		switch (byte_at(frame, off)) {
 		case BYTE_INVALID:
-			if (!env->allow_uninit_stack)
+			if (!unwritten_ok(env))
 				return refuse(env, -EACCES, "uninit-stack",
 					      "invalid read from stack off %lld+%lld size %u",
 					      (long long)r->min, (long long)(off - r->min), size);
@@ -246,7 +246,7 @@ static int store_anywhere(struct env *env, u32 frame_index, const struct range *
 
 		if (*kind == BYTE_SPILL || (zero && *kind == BYTE_ZERO))
 			continue;
-		if (*kind == BYTE_INVALID && !env->allow_uninit_stack)
+		if (*kind == BYTE_INVALID && !unwritten_ok(env))
 			return refuse(env, -EINVAL, "uninit-stack",
 				      "uninit stack in range of var-offset write prohibited for !root; ptr off: %lld",
 				      (long long)r->min);
@@ -300,7 +300,7 @@ static int check_initialised(struct env *env, u32 regno, const struct frame *fra
 	for (s64 off = r->min; off < r->max; off++) {
 		enum byte_kind kind = byte_at(frame, off);
 
-		if (kind == BYTE_INVALID && !env->allow_uninit_stack)
+		if (kind == BYTE_INVALID && !unwritten_ok(env))
 			return refuse(env, -EACCES, "uninit-stack",
 				      "invalid read from stack R%u off %lld+%lld size %lld",
 				      regno, (long long)r->min, (long long)(off - r->min),

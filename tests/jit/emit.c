@@ -363,6 +363,8 @@ TEST(single_instructions)
 	expect("cdq");
 	x86_sign_into_rdx(&buf, true);
 	expect("cqo");
+	x86_rep_stosq(&buf);
+	expect("rep stosq");
 	x86_leave(&buf);
 	expect("leave");
 	x86_ret(&buf);

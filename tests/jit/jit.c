@@ -150,6 +150,24 @@ TEST(each_frame_has_a_stack_of_its_own)
 	       NULL, 304);
 }
 
+/* Arguments live in the registers that zeroing uses. */
+TEST(unwritten_stack_is_zero_where_the_image_asks)
+{
+	const struct test_image_opts zeroed = { .helpers = protos, .flags = IMAGE_ZERO_STACK };
+	const struct test_image_opts small = { .helpers = protos,
+					       .flags = IMAGE_ZERO_STACK,
+					       .stack_depth = 16 };
+
+	expect_with("r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall f\nexit\n"
+		    "f:\nr0 = r1\nr0 += r4\nr1 = *(u64 *)(r10 -8)\nr0 += r1\n"
+		    "r1 = *(u64 *)(r10 -512)\nr0 += r1\nr1 = *(u64 *)(r10 -256)\nr0 += r1\nexit\n",
+		    &zeroed, NULL, (struct run_ctx){ 0 }, 5, RUN_OK);
+	expect_with("r4 = 4\nr1 = 1\ncall f\nexit\n"
+		    "f:\nr0 = r1\nr0 += r4\nr1 = *(u64 *)(r10 -8)\nr0 += r1\n"
+		    "r1 = *(u64 *)(r10 -16)\nr0 += r1\nexit\n",
+		    &small, NULL, (struct run_ctx){ 0 }, 5, RUN_OK);
+}
+
 TEST(frame_pointer_as_an_operand)
 {
 	expect("r1 = r10\nr2 = r10\nr2 += -16\nr1 -= r2\n*(u64 *)(r10 -8) = r10\n"

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include "jit/jit.h"
 
-#include <linux/btf.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -128,44 +127,18 @@ static bool hashes_equal(const struct world *world, int fd)
 
 /* -- programs -- */
 
-/* One function type and one static function, for all of a program's functions. */
 static int load_btf(void)
 {
-	static const char strings[] = "\0int\0f";
-	struct {
-		struct btf_header header;
-		struct btf_type integer;
-		u32 encoding;
-		struct btf_type proto, func;
-		char strings[sizeof(strings)];
-	} __attribute__((packed)) btf = {
-		.header = { .magic = BTF_MAGIC,
-			    .version = 1,
-			    .hdr_len = sizeof(struct btf_header) },
-		.integer = { .name_off = 1, .info = BTF_KIND_INT << 24, .size = 4 },
-		.encoding = BTF_INT_SIGNED << 24 | 32,
-		.proto = { .info = BTF_KIND_FUNC_PROTO << 24, .type = 1 },
-		.func = { .name_off = 5, .info = BTF_KIND_FUNC << 24, .type = 2 },
-	};
-	union bpf_attr attr = { .btf = ptr(&btf), .btf_size = sizeof(btf) };
+	u8 btf[GEN_BTF_SIZE];
+	union bpf_attr attr = { .btf = ptr(btf), .btf_size = sizeof(btf) };
 
-	memcpy(btf.strings, strings, sizeof(strings));
-	btf.header.type_len = sizeof(btf.integer) + 4 + sizeof(btf.proto) + sizeof(btf.func);
-	btf.header.str_off = btf.header.type_len;
-	btf.header.str_len = sizeof(strings);
+	gen_btf(btf);
 	return sys_bpf(BPF_BTF_LOAD, &attr);
 }
 
-static u32 list_functions(const struct image *image, struct bpf_func_info *funcs)
+static int load_prog(const struct gen_prog *text, int btf)
 {
-	for (u32 i = 0; i < image->n_subprogs; i++)
-		funcs[i] = (struct bpf_func_info){ image->subprogs[i].start, 3 };
-	return image->n_subprogs;
-}
-
-static int load_prog(const struct gen_prog *text, const struct image *image, int btf)
-{
-	struct bpf_func_info funcs[16];
+	struct bpf_func_info funcs[GEN_MAX_FUNCS];
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SCHED_CLS,
 				.insns = ptr(text->insns),
 				.insn_cnt = text->len,
@@ -177,7 +150,7 @@ static int load_prog(const struct gen_prog *text, const struct image *image, int
 				.func_info_rec_size = sizeof(funcs[0]),
 				.func_info = ptr(funcs) };
 
-	attr.func_info_cnt = list_functions(image, funcs);
+	attr.func_info_cnt = gen_func_info(text, funcs);
 	return sys_bpf(BPF_PROG_LOAD, &attr);
 }
 
@@ -298,7 +271,7 @@ static void try_seed(struct world *world, u64 seed, const struct linux_kernel *k
 	image = test_image(ours.insns, ours.len, &image_opts);
 	REQUIRE(image);
 	totals->programs++;
-	fd = load_prog(&theirs, image, kernel->btf);
+	fd = load_prog(&theirs, kernel->btf);
 	if (fd >= 0) {
 		totals->accepted++;
 		for (u32 i = 0; i < GEN_N_FEATURES; i++)

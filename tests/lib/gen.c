@@ -6,9 +6,11 @@
  * No expression here draws two random numbers: C leaves their order to the compiler, and a
  * seed is to mean the same program everywhere.
  */
+#include <linux/btf.h>
+
 #include "lib/gen_impl.h"
 
-#define MAIN_STACK  160 /* bytes: MAIN_STACK + (MAX_FUNCS - 1) * align(SUB_STACK, 32) <= 512 */
+#define MAIN_STACK  160 /* bytes: MAIN_STACK + (GEN_MAX_FUNCS - 1) * align(SUB_STACK, 32) <= 512 */
 #define SUB_STACK   88
 #define ALL_SCALARS 0x3ff /* r0 to r9 */
 
@@ -321,7 +323,7 @@ static void choose_functions(struct gen *g)
 	g->funcs[g->n_funcs++] = (struct gen_func){ .role = ROLE_MAIN };
 	if (!gen_may(g, GEN_SUBPROGS | GEN_CALLBACKS) || gen_pick(g, 2))
 		return;
-	for (u32 more = 1 + gen_pick(g, MAX_FUNCS - 1); more; more--) {
+	for (u32 more = 1 + gen_pick(g, GEN_MAX_FUNCS - 1); more; more--) {
 		struct gen_func func = { .role = ROLE_SUBPROG };
 
 		if (!gen_may(g, GEN_SUBPROGS) || (gen_may(g, GEN_CALLBACKS) && !gen_pick(g, 3)))
@@ -352,6 +354,43 @@ void gen_program(const struct gen_opts *opts, struct gen_prog *out)
 	for (g.func = 0; g.func < g.n_funcs; g.func++)
 		function(&g, share);
 	link_calls(&g);
+	for (out->n_funcs = 0; out->n_funcs < g.n_funcs; out->n_funcs++)
+		out->funcs[out->n_funcs] = g.funcs[out->n_funcs].start;
+}
+
+#define BTF_ID_FUNC 3
+
+void gen_btf(u8 *out)
+{
+	static const char strings[7] = "\0int\0f";
+	struct {
+		struct btf_header header;
+		struct btf_type integer; /* 1 */
+		u32 encoding;
+		struct btf_type proto; /* 2: int (void) */
+		struct btf_type func;  /* 3 */
+		char strings[sizeof(strings)];
+	} __attribute__((packed)) btf = {
+		.header = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(btf.header) },
+		.integer = { .name_off = 1, .info = BTF_KIND_INT << 24, .size = 4 },
+		.encoding = BTF_INT_SIGNED << 24 | 32,
+		.proto = { .info = BTF_KIND_FUNC_PROTO << 24, .type = 1 },
+		.func = { .name_off = 5, .info = BTF_KIND_FUNC << 24, .type = 2 },
+	};
+
+	_Static_assert(sizeof(btf) == GEN_BTF_SIZE, "size of BTF");
+	memcpy(btf.strings, strings, sizeof(strings));
+	btf.header.type_len = offsetof(__typeof__(btf), strings) - sizeof(btf.header);
+	btf.header.str_off = btf.header.type_len;
+	btf.header.str_len = sizeof(strings);
+	memcpy(out, &btf, sizeof(btf));
+}
+
+u32 gen_func_info(const struct gen_prog *prog, struct bpf_func_info *out)
+{
+	for (u32 i = 0; i < prog->n_funcs; i++)
+		out[i] = (struct bpf_func_info){ prog->funcs[i], BTF_ID_FUNC };
+	return prog->n_funcs;
 }
 
 void gen_mutate(struct gen_rng *rng, struct bpf_insn *insns, u32 n)

@@ -100,15 +100,27 @@ struct gen_opts {
 	u32 ret_mask; /* when not 0, the result is masked with it */
 };
 
-#define GEN_MAX 4096
+#define GEN_MAX       4096
+#define GEN_MAX_FUNCS 4
 
 struct gen_prog {
 	struct bpf_insn insns[GEN_MAX];
 	u32 len;
 	u32 features; /* enum gen_feature: what is in it */
+	u32 funcs[GEN_MAX_FUNCS]; /* where its functions start */
+	u32 n_funcs;
 };
 
 void gen_program(const struct gen_opts *opts, struct gen_prog *out);
+
+/*
+ * Loading a program with callbacks takes func_info, and that takes BTF. This one, of
+ * GEN_BTF_SIZE bytes, has one static function; gen_func_info names it for every function of
+ * the program and answers how many.
+ */
+#define GEN_BTF_SIZE 71
+void gen_btf(u8 *out);
+u32 gen_func_info(const struct gen_prog *prog, struct bpf_func_info *out);
 
 /* Changes one to three fields of random instructions: almost the program, seldom safe. */
 void gen_mutate(struct gen_rng *rng, struct bpf_insn *insns, u32 n);

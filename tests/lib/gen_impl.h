@@ -6,8 +6,7 @@
 
 #include "lib/gen.h"
 
-#define MAX_FUNCS 4
-#define SHARED    64 /* bytes of its stack a function lends to those it calls */
+#define SHARED 64 /* bytes of its stack a function lends to those it calls */
 
 /* What a pinned register points to. */
 enum gen_kind { K_NONE, K_CTX, K_PACKET, K_MAP, K_LENT };
@@ -42,7 +41,7 @@ struct gen {
 	const struct gen_opts *opts;
 	struct gen_prog *out;
 	struct gen_rng rng;
-	struct gen_func funcs[MAX_FUNCS];
+	struct gen_func funcs[GEN_MAX_FUNCS];
 	u32 n_funcs;
 	struct gen_call calls[GEN_MAX / 4];
 	u32 n_calls;

@@ -132,6 +132,27 @@ static void entry_from_c(struct x86_gen *g)
 	x86_store(g->b, 8, RDX_FIELD(stack_high), RSP);
 }
 
+/* The BPF stack = 0; r1 and r4 hold arguments. */
+static void zero_stack(struct x86_gen *g)
+{
+	u32 words = g->subprog->stack_depth / 8u;
+	s32 low = g->frame.r10 - (s32)(8 * words);
+
+	if (words <= 4) {
+		for (u32 i = 0; i < words; i++)
+			x86_store_imm(g->b, 8, x86_at(RBP, low + (s32)(8 * i)), 0);
+		return;
+	}
+	x86_mov_rr(g->b, true, R9, RDI);
+	x86_mov_rr(g->b, true, R10, RCX);
+	x86_lea(g->b, RDI, x86_at(RBP, low));
+	x86_mov_ri(g->b, RCX, words);
+	x86_mov_ri(g->b, RAX, 0);
+	x86_rep_stosq(g->b);
+	x86_mov_rr(g->b, true, RDI, R9);
+	x86_mov_rr(g->b, true, RCX, R10);
+}
+
 void x86_prologue(struct x86_gen *g)
 {
 	const struct x86_frame *frame = &g->frame;
@@ -152,6 +173,8 @@ void x86_prologue(struct x86_gen *g)
 		x86_mov_rr(g->b, true, X86_RC, RDX);
 	if (is_first(g) && g->has_callbacks)
 		store_address(g, RC_FIELD(call), g->call_stub);
+	if (g->image->flags & IMAGE_ZERO_STACK)
+		zero_stack(g);
 	if (frame->may_goto)
 		x86_store_imm(g->b, 8, x86_at(RBP, frame->may_goto), BPF_MAX_LOOP_COUNT);
 }

@@ -439,6 +439,11 @@ void x86_pop(struct codebuf *b, u8 reg)
 	put_r(b, 0x58, reg);
 }
 
+void x86_rep_stosq(struct codebuf *b)
+{
+	codebuf_put(b, "\xf3\x48\xab", 3);
+}
+
 void x86_leave(struct codebuf *b)
 {
 	codebuf_put(b, "\xc9", 1);

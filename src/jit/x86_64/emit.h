@@ -64,6 +64,7 @@ void x86_lock_cmpxchg(struct codebuf *b, bool w, struct x86_mem dst, u8 src);
 
 void x86_push(struct codebuf *b, u8 reg);
 void x86_pop(struct codebuf *b, u8 reg);
+void x86_rep_stosq(struct codebuf *b);
 void x86_leave(struct codebuf *b);
 void x86_ret(struct codebuf *b);
 void x86_endbr64(struct codebuf *b);
