@@ -314,8 +314,10 @@ static void mark_prune_points(struct env *env)
 			env->aux[i].prune_point = true;
 		if (is_jump(insn) && BPF_OP(insn->code) == BPF_JCOND)
 			env->aux[i].force_checkpoint = true;
-		if (insn_is_subprog_call(insn))
-			env->aux[i + 1].prune_point = true;
+		if (insn_is_subprog_call(insn)) {
+			env->aux[i].prune_point = env->aux[i + 1].prune_point = true;
+			env->aux[env->subprogs[env->aux[i].subprog].start].prune_point = true;
+		}
 		if (calls_back(env, insn)) {
 			env->aux[i].prune_point = env->aux[i].force_checkpoint = true;
 			env->aux[i].calls_callback = true;

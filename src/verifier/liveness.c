@@ -6,22 +6,33 @@
  * forwards: which registers certainly hold r10 + constant, or possibly something derived
  * from r10 (a tiny lattice, joined where paths meet). With it the stack slots that each
  * instruction reads and overwrites are known. Unknown means: reads all, overwrites none.
+ * Arguments are followed in the same way, so that callers know what of their stack a
+ * function reads when it gets an address: functions come before those that call them.
  *
  * backwards: live before = (live after - overwritten) + read, until nothing changes.
  *
- * A slot is only reached through addresses derived from its own r10. Functions that get
- * one may read everything of that frame, and never count as overwriting.
+ * A slot is only reached through addresses derived from its own r10. What a called
+ * function writes never counts as overwriting: it may tail call away before.
  */
 #include "verifier/step.h"
 
 #define ALL_SLOTS (~0ull)
 #define MAX_ROUNDS 64 /* then everything is live: sound, and no program of a compiler gets there */
+#define N_BASES 6     /* the function's own r10, and its five arguments */
 
-enum origin { NONE, OTHER, FRAME_ANY, FRAME, CONST, MAP };
+enum origin {
+	NONE,	 /* nothing yet: joins with nothing */
+	OTHER,	 /* anything that is not one of these */
+	PTR,	 /* base + v */
+	PTR_ANY, /* somewhere from one of the bases in mask v, or OTHER */
+	CONST,	 /* v */
+	MAP,	 /* the map of index v */
+	FUNC,	 /* the function of index v */
+};
 
-/* What a register holds: NONE joins with nothing; FRAME: r10 + v; CONST: v; MAP: index v. */
+/* What a register holds. Base 0 is the function's own r10, n its n-th argument as it came. */
 struct fact {
-	u8 origin;
+	u8 origin, base;
 	s32 v;
 };
 
@@ -29,90 +40,159 @@ struct facts {
 	struct fact regs[BPF_REGS];
 };
 
+/* Which bytes at an argument a function may read: [lo, hi), or any. */
+struct reach {
+	bool any;
+	s32 lo, hi;
+};
+
 struct effect {
-	u64 use, def; /* slots */
-	bool passes_frame; /* a call that hands out addresses of this frame */
+	u64 use, def; /* slots of the function's own stack */
+	u64 passed;   /* slots that the function called here may read */
 };
 
 struct live {
 	struct env *env;
 	struct facts **at;	/* at jump targets and function starts */
 	struct effect *effects; /* by instruction */
-	u64 spilled;		/* slots of this function that may hold addresses of it */
+	struct reach (*reach)[5]; /* by function and argument */
+	u32 sub;		/* the function being looked at */
+	u64 spilled;		/* slots of it that may hold addresses of its own stack */
 	bool changed;
 };
+
+static const struct fact other = { .origin = OTHER };
 
 /* ---- slots ---- */
 
 /* Slots that [off, off + size) overlaps, off relative to r10. */
 static u64 slots_touched(s64 off, s64 size)
 {
-	u64 mask = 0;
+	s64 end = MIN(off + size, 0);
+	u32 first, last;
 
-	if (off >= 0 || off < -BPF_STACK_SIZE || size <= 0)
-		return off < 0 ? ALL_SLOTS : 0;
-	for (s64 at = off; at < off + size && at < 0; at++)
-		mask |= 1ull << ((-at - 1) / SLOT_BYTES);
-	return mask;
+	if (size <= 0 || off >= 0)
+		return 0;
+	if (off < -BPF_STACK_SIZE)
+		return ALL_SLOTS;
+	last = (u32)((-off - 1) / SLOT_BYTES);
+	first = (u32)(-end / SLOT_BYTES);
+	return (ALL_SLOTS >> (63 - last)) & (ALL_SLOTS << first);
 }
 
 /* Slots that lie wholly in it. */
 static u64 slots_covered(s64 off, s64 size)
 {
-	u64 mask = 0;
+	s64 start = off + BPF_STACK_SIZE, end = start + size;
 
-	if (off < -BPF_STACK_SIZE || off + size > 0 || size <= 0)
+	if (start < 0 || end > BPF_STACK_SIZE || size <= 0)
 		return 0;
-	for (s64 at = (s64)align_up((u64)(off + BPF_STACK_SIZE), SLOT_BYTES) - BPF_STACK_SIZE;
-	     at + SLOT_BYTES <= off + size; at += SLOT_BYTES)
-		mask |= 1ull << ((-at - 1) / SLOT_BYTES);
-	return mask;
+	start = (s64)align_up((u64)start, SLOT_BYTES) - BPF_STACK_SIZE;
+	end = (end & ~(s64)(SLOT_BYTES - 1)) - BPF_STACK_SIZE;
+	return end > start ? slots_touched(start, end - start) : 0;
 }
 
-static bool is_frame(struct fact f)
+static bool is_ptr(struct fact f)
 {
-	return f.origin == FRAME || f.origin == FRAME_ANY;
+	return f.origin == PTR || f.origin == PTR_ANY;
+}
+
+static u32 bases_of(struct fact f)
+{
+	return f.origin == PTR ? 1u << f.base : f.origin == PTR_ANY ? (u32)f.v : 0;
+}
+
+static struct fact somewhere(u32 bases)
+{
+	return bases ? (struct fact){ .origin = PTR_ANY, .v = (s32)bases } : other;
+}
+
+static bool same(struct fact a, struct fact b)
+{
+	return a.origin == b.origin && a.base == b.base && a.v == b.v;
 }
 
 static struct fact join(struct fact a, struct fact b)
 {
-	if (a.origin == NONE || (a.origin == b.origin && a.v == b.v))
+	if (a.origin == NONE || same(a, b))
 		return b;
-	if (b.origin == NONE)
-		return a;
-	return (struct fact){ is_frame(a) || is_frame(b) ? FRAME_ANY : OTHER, 0 };
+	return b.origin == NONE ? a : somewhere(bases_of(a) | bases_of(b));
+}
+
+/* ---- what an access through a register reads and overwrites ---- */
+
+static void widen_reach(struct live *live, u32 arg, bool any, s64 lo, s64 hi)
+{
+	struct reach *r = &live->reach[live->sub][arg];
+
+	/* Farther than a stack is long: no matter where exactly. */
+	if (any || lo < -BPF_STACK_SIZE || hi > BPF_STACK_SIZE) {
+		r->any = true;
+		return;
+	}
+	if (lo >= hi)
+		return;
+	r->lo = r->lo == r->hi ? (s32)lo : MIN(r->lo, (s32)lo);
+	r->hi = MAX(r->hi, (s32)hi);
+}
+
+/* Reads [ptr + off, + size); size < 0: from there to the end of the stack. */
+static u64 reads(struct live *live, struct fact ptr, s64 off, s64 size)
+{
+	u32 bases = bases_of(ptr);
+
+	if (ptr.origin == PTR) {
+		off += ptr.v;
+		if (!ptr.base)
+			return slots_touched(off, size < 0 ? -off : size);
+		widen_reach(live, ptr.base - 1u, size < 0, off, off + size);
+		return 0;
+	}
+	for (u32 i = 1; i < N_BASES; i++)
+		if (bases >> i & 1)
+			widen_reach(live, i - 1, true, 0, 0);
+	return bases & 1 ? ALL_SLOTS : 0;
+}
+
+/* The address leaves our sight: whatever it leads to may be read by somebody. */
+static void escapes(struct live *live, struct fact value)
+{
+	for (u32 i = 1; i < N_BASES; i++)
+		if (bases_of(value) >> i & 1)
+			widen_reach(live, i - 1, true, 0, 0);
 }
 
 /* ---- forwards ---- */
 
+static struct fact moved(struct fact ptr, s64 by)
+{
+	s64 off = (s64)ptr.v + by;
+
+	if (off != (s32)off)
+		return somewhere(bases_of(ptr));
+	ptr.v = (s32)off;
+	return ptr;
+}
+
 static void alu_facts(struct facts *f, const struct bpf_insn *insn)
 {
 	u32 op = BPF_OP(insn->code);
-	bool wide = insn_class(insn) == BPF_ALU64, reg = BPF_SRC(insn->code) == BPF_X;
+	bool wide = insn_class(insn) == BPF_ALU64;
+	bool reg = BPF_SRC(insn->code) == BPF_X && op != BPF_END;
 	struct fact *dst = &f->regs[insn->dst_reg];
-	struct fact src = reg && op != BPF_END ? f->regs[insn->src_reg]
-					       : (struct fact){ CONST, insn->imm };
+	struct fact src = reg ? f->regs[insn->src_reg]
+			      : (struct fact){ .origin = CONST, .v = insn->imm };
 
-	if (op == BPF_MOV && wide && !insn->off) {
+	if (op == BPF_MOV && !insn->off && (wide || (src.origin == CONST && src.v >= 0)))
 		*dst = src;
-	} else if (op == BPF_MOV && !wide && !insn->off && src.origin == CONST && src.v >= 0) {
-		*dst = src;
-	} else if (wide && (op == BPF_ADD || op == BPF_SUB) && dst->origin == FRAME &&
-		   src.origin == CONST) {
-		s64 off = op == BPF_ADD ? (s64)dst->v + src.v : (s64)dst->v - src.v;
-
-		*dst = off == (s32)off ? (struct fact){ FRAME, (s32)off }
-				       : (struct fact){ FRAME_ANY, 0 };
-	} else if (wide && op == BPF_ADD && dst->origin == CONST && src.origin == FRAME) {
-		s64 off = (s64)dst->v + src.v;
-
-		*dst = off == (s32)off ? (struct fact){ FRAME, (s32)off }
-				       : (struct fact){ FRAME_ANY, 0 };
-	} else if (is_frame(*dst) || (reg && op != BPF_END && is_frame(src))) {
-		*dst = (struct fact){ FRAME_ANY, 0 };
-	} else {
-		*dst = (struct fact){ OTHER, 0 };
-	}
+	else if (wide && op == BPF_ADD && dst->origin == PTR && src.origin == CONST)
+		*dst = moved(*dst, src.v);
+	else if (wide && op == BPF_SUB && dst->origin == PTR && src.origin == CONST)
+		*dst = moved(*dst, -(s64)src.v);
+	else if (wide && op == BPF_ADD && dst->origin == CONST && src.origin == PTR)
+		*dst = moved(src, dst->v);
+	else
+		*dst = somewhere((op == BPF_MOV ? 0 : bases_of(*dst)) | (reg ? bases_of(src) : 0));
 }
 
 static u32 size_of(const struct bpf_insn *insn)
@@ -125,21 +205,17 @@ static u32 size_of(const struct bpf_insn *insn)
 static void load_facts(struct live *live, struct facts *f, const struct bpf_insn *insn, u32 dst,
 		       struct effect *e)
 {
-	struct fact ptr = f->regs[insn->src_reg];
-	bool may_fill = false;
-
-	if (ptr.origin == FRAME) {
-		e->use = slots_touched((s64)ptr.v + insn->off, size_of(insn));
-		may_fill = e->use & live->spilled;
-	} else if (ptr.origin == FRAME_ANY) {
-		e->use = ALL_SLOTS;
-		may_fill = live->spilled;
-	}
-	f->regs[dst] = (struct fact){ may_fill ? FRAME_ANY : OTHER, 0 };
+	e->use = reads(live, f->regs[insn->src_reg], insn->off, size_of(insn));
+	/* An address of the own stack may come back from a slot; one of a caller's that was
+	 * stored has escaped already. */
+	f->regs[dst] = somewhere(e->use & live->spilled ? 1 : 0);
 }
 
-static void spill_facts(struct live *live, u64 slots)
+static void spill_facts(struct live *live, struct fact value, u64 slots)
 {
+	escapes(live, value);
+	if (!(bases_of(value) & 1))
+		return;
 	live->changed |= (slots & ~live->spilled) != 0;
 	live->spilled |= slots;
 }
@@ -148,30 +224,25 @@ static void store_facts(struct live *live, struct facts *f, const struct bpf_ins
 			struct effect *e)
 {
 	struct fact ptr = f->regs[insn->dst_reg];
-	bool spills = insn_class(insn) == BPF_STX && is_frame(f->regs[insn->src_reg]);
+	struct fact value = insn_class(insn) == BPF_STX ? f->regs[insn->src_reg] : other;
 	s64 off = (s64)ptr.v + insn->off;
 	u32 size = size_of(insn);
+	u64 slots = ALL_SLOTS;
 
-	if (ptr.origin == FRAME) {
+	if (ptr.origin == PTR && !ptr.base) {
+		slots = slots_touched(off, size);
 		e->def = slots_covered(off, size);
-		/* What stays of a slot decides whether an unprivileged store may be. */
-		if (!live->env->req->privileged && !e->def)
-			e->use = slots_touched(off, size);
-		if (spills)
-			spill_facts(live, slots_touched(off, size));
-	} else if (ptr.origin == FRAME_ANY) {
-		if (!live->env->req->privileged)
-			e->use = ALL_SLOTS;
-		if (spills)
-			spill_facts(live, ALL_SLOTS);
 	}
+	/* What stays of a slot decides whether an unprivileged store may be. */
+	if (!live->env->req->privileged && !e->def)
+		e->use = reads(live, ptr, insn->off, size);
+	if (is_ptr(value))
+		spill_facts(live, value, slots);
 }
 
 static void atomic_facts(struct live *live, struct facts *f, const struct bpf_insn *insn,
 			 struct effect *e)
 {
-	struct fact ptr = f->regs[insn->dst_reg];
-
 	if (insn->imm == BPF_LOAD_ACQ) {
 		load_facts(live, f, insn, insn->dst_reg, e);
 		return;
@@ -180,13 +251,12 @@ static void atomic_facts(struct live *live, struct facts *f, const struct bpf_in
 		store_facts(live, f, insn, e);
 		return;
 	}
-	if (ptr.origin == FRAME)
-		e->use = slots_touched((s64)ptr.v + insn->off, size_of(insn));
-	else if (ptr.origin == FRAME_ANY)
-		e->use = ALL_SLOTS;
+	e->use = reads(live, f->regs[insn->dst_reg], insn->off, size_of(insn));
+	if (is_ptr(f->regs[insn->src_reg]))
+		escapes(live, f->regs[insn->src_reg]);
 	if (insn->imm & BPF_FETCH)
 		f->regs[insn->imm == BPF_CMPXCHG ? 0 : insn->src_reg] =
-		    (struct fact){ e->use & live->spilled ? FRAME_ANY : OTHER, 0 };
+		    somewhere(e->use & live->spilled ? 1 : 0);
 }
 
 /* ---- calls ---- */
@@ -230,45 +300,98 @@ static void arg_effect(struct live *live, const struct facts *f, const struct he
 	u32 type = proto->arg[i];
 	s64 bytes;
 
-	if (!is_frame(arg) || (type & ARG_BASE_MASK) == ARG_DONTCARE)
+	if (!is_ptr(arg) || (type & ARG_BASE_MASK) == ARG_DONTCARE)
 		return;
 	bytes = arg_bytes(live, f, proto, i);
-	if (arg.origin == FRAME_ANY) {
-		e->use = ALL_SLOTS;
-	} else if (bytes < 0) {
-		/* Up to the top of the stack. */
-		e->use |= slots_touched(arg.v, -(s64)arg.v);
-	} else if (type & ARG_MEM_UNINIT) {
+	if (!(type & ARG_MEM_UNINIT) || bytes < 0 || arg.origin == PTR_ANY) {
+		e->use |= reads(live, arg, 0, bytes);
+		return;
+	}
+	/* Filled without being read. What of a slot is not filled stays, and matters to the
+	 * unprivileged. */
+	if (!arg.base)
 		e->def |= slots_covered(arg.v, bytes);
-		if (!live->env->req->privileged)
-			e->use |= slots_touched(arg.v, bytes) & ~slots_covered(arg.v, bytes);
-	} else {
-		e->use |= slots_touched(arg.v, bytes);
+	if (!live->env->req->privileged)
+		e->use |= reads(live, arg, 0, bytes);
+}
+
+/* A function of the program gets this address as its argument i (0..4). */
+static void pass(struct live *live, u32 callee, u32 i, struct fact ptr, struct effect *e)
+{
+	const struct reach *r = &live->reach[callee][i];
+
+	if (!is_ptr(ptr))
+		return;
+	if (r->any) {
+		escapes(live, ptr);
+		e->passed |= bases_of(ptr) & 1 ? ALL_SLOTS : 0;
+	} else if (r->lo < r->hi) {
+		e->passed |= reads(live, ptr, r->lo, r->hi - r->lo);
 	}
 }
 
-static void call_facts(struct live *live, struct facts *f, const struct bpf_insn *insn,
-		       struct effect *e)
+static void pass_all(struct live *live, const struct facts *f, struct effect *e)
 {
-	const struct helper_proto *proto = NULL;
-	bool passes = false;
+	for (u32 i = 1; i <= 5; i++) {
+		escapes(live, f->regs[i]);
+		if (bases_of(f->regs[i]) & 1)
+			e->passed = ALL_SLOTS;
+	}
+}
 
-	if (!insn->src_reg)
-		proto = helper_of(live->env, insn);
-	for (u32 i = 1; i <= 5; i++)
-		passes |= is_frame(f->regs[i]);
-	if (!proto || (proto->flags & HELPER_CALLBACK)) {
-		/* A function of the program gets the address: it may read anything there. */
-		e->passes_frame = passes;
-		if (passes)
-			e->use = ALL_SLOTS;
-	} else {
+/* The argument of the callback that the helper's r3 becomes, from 0; -1: unknown. */
+static s32 callback_ctx_arg(u32 helper)
+{
+	return helper == BPF_FUNC_loop ? 1 : helper == BPF_FUNC_for_each_map_elem ? 3 : -1;
+}
+
+static void callback_facts(struct live *live, const struct facts *f,
+			   const struct helper_proto *proto, struct effect *e)
+{
+	s32 arg = callback_ctx_arg(proto->id);
+	struct fact func = f->regs[2];
+
+	if (arg < 0 || func.origin != FUNC || is_ptr(f->regs[1]) || is_ptr(f->regs[4]))
+		pass_all(live, f, e);
+	else
+		pass(live, (u32)func.v, (u32)arg, f->regs[3], e);
+}
+
+static void call_facts(struct live *live, u32 at, struct facts *f, struct effect *e)
+{
+	const struct bpf_insn *insn = &live->env->insns[at];
+	const struct helper_proto *proto = insn->src_reg ? NULL : helper_of(live->env, insn);
+
+	if (insn_is_subprog_call(insn))
+		for (u32 i = 0; i < 5; i++)
+			pass(live, live->env->aux[at].subprog, i, f->regs[i + 1], e);
+	else if (!proto)
+		pass_all(live, f, e);
+	else if (proto->flags & HELPER_CALLBACK)
+		callback_facts(live, f, proto, e);
+	else
 		for (u32 i = 0; i < 5; i++)
 			arg_effect(live, f, proto, i, e);
-	}
-	/* Read and overwritten: read first. */
+	e->use |= e->passed;
 	for (u32 i = 0; i <= 5; i++)
-		f->regs[i] = (struct fact){ OTHER, 0 };
+		f->regs[i] = other;
+}
+
+static void ld_facts(struct live *live, u32 at, struct facts *f)
+{
+	const struct bpf_insn *insn = &live->env->insns[at];
+	const struct insn_aux *aux = &live->env->aux[at];
+
+	if (!insn_is_ldimm64(insn)) {
+		for (u32 i = 0; i <= 5; i++)
+			f->regs[i] = other;
+	} else if (insn->src_reg == BPF_PSEUDO_MAP_IDX) {
+		f->regs[insn->dst_reg] = (struct fact){ .origin = MAP, .v = (s32)aux->map };
+	} else if (insn->src_reg == BPF_PSEUDO_FUNC) {
+		f->regs[insn->dst_reg] = (struct fact){ .origin = FUNC, .v = (s32)aux->subprog };
+	} else {
+		f->regs[insn->dst_reg] = other;
+	}
 }
 
 static void insn_facts(struct live *live, u32 at, struct facts *f)
@@ -283,15 +406,7 @@ static void insn_facts(struct live *live, u32 at, struct facts *f)
 		alu_facts(f, insn);
 		break;
 	case BPF_LD:
-		if (!insn_is_ldimm64(insn)) {
-			for (u32 i = 0; i <= 5; i++)
-				f->regs[i] = (struct fact){ OTHER, 0 };
-		} else if (insn->src_reg == BPF_PSEUDO_MAP_IDX) {
-			f->regs[insn->dst_reg] =
-			    (struct fact){ MAP, (s32)live->env->aux[at].map };
-		} else {
-			f->regs[insn->dst_reg] = (struct fact){ OTHER, 0 };
-		}
+		ld_facts(live, at, f);
 		break;
 	case BPF_LDX:
 		load_facts(live, f, insn, insn->dst_reg, e);
@@ -307,7 +422,7 @@ static void insn_facts(struct live *live, u32 at, struct facts *f)
 		break;
 	default:
 		if (insn_is_call(insn))
-			call_facts(live, f, insn, e);
+			call_facts(live, at, f, e);
 		break;
 	}
 }
@@ -344,7 +459,7 @@ static int flow_into(struct live *live, u32 to, const struct facts *f)
 	for (u32 i = 0; i < BPF_REGS; i++) {
 		struct fact joined = join(there->regs[i], f->regs[i]);
 
-		if (joined.origin == there->regs[i].origin && joined.v == there->regs[i].v)
+		if (same(joined, there->regs[i]))
 			continue;
 		there->regs[i] = joined;
 		live->changed = true;
@@ -384,14 +499,25 @@ static int forward_round(struct live *live, const struct subprog *sub)
 	return 0;
 }
 
+/* Could not be found out in time: everything is read, nothing overwritten. */
+static void give_up(struct live *live, const struct subprog *sub)
+{
+	for (u32 at = sub->start; at < sub->end; at++)
+		live->effects[at] = (struct effect){ .use = ALL_SLOTS, .passed = ALL_SLOTS };
+	for (u32 i = 0; i < 5; i++)
+		live->reach[live->sub][i].any = true;
+}
+
 static int forward(struct live *live, const struct subprog *sub)
 {
 	struct facts entry;
 	int rounds = 0, err;
 
 	for (u32 i = 0; i < BPF_REGS; i++)
-		entry.regs[i] = (struct fact){ OTHER, 0 };
-	entry.regs[10] = (struct fact){ FRAME, 0 };
+		entry.regs[i] = other;
+	for (u32 i = 1; i <= 5; i++)
+		entry.regs[i] = (struct fact){ .origin = PTR, .base = (u8)i };
+	entry.regs[10] = (struct fact){ .origin = PTR };
 	live->spilled = 0;
 	err = flow_into(live, sub->start, &entry);
 	do {
@@ -401,9 +527,38 @@ static int forward(struct live *live, const struct subprog *sub)
 		err = forward_round(live, sub);
 	} while (!err && live->changed && ++rounds < MAX_ROUNDS);
 	if (!err && live->changed)
-		for (u32 at = sub->start; at < sub->end; at++)
-			live->effects[at] = (struct effect){ .use = ALL_SLOTS, .passes_frame = true };
+		give_up(live, sub);
+	/* The types say what a global function may read, whatever its code does. */
+	for (u32 i = 0; sub->global && i < 5; i++)
+		live->reach[live->sub][i] =
+		    (struct reach){ .hi = sub->args[i].kind == GLOBAL_ARG_MEM
+					      ? (s32)MIN(sub->args[i].size, (u32)BPF_STACK_SIZE)
+					      : 0 };
 	return err;
+}
+
+/* Functions before those that call them; a function on the way (recursion) counts as unknown. */
+static int forward_all(struct live *live, u32 index, u8 *state)
+{
+	struct env *env = live->env;
+	const struct subprog *sub = &env->subprogs[index];
+	int err = 0;
+
+	if (state[index])
+		return 0;
+	state[index] = 1;
+	for (u32 i = 0; i < 5; i++)
+		live->reach[index][i].any = true;
+	for (u32 at = sub->start; at < sub->end && !err; at += insn_slots(&env->insns[at]))
+		if (insn_is_subprog_call(&env->insns[at]) ||
+		    (insn_is_ldimm64(&env->insns[at]) &&
+		     env->insns[at].src_reg == BPF_PSEUDO_FUNC))
+			err = forward_all(live, env->aux[at].subprog, state);
+	if (err)
+		return err;
+	memset(live->reach[index], 0, sizeof(live->reach[index]));
+	live->sub = index;
+	return forward(live, sub);
 }
 
 /* ---- registers ---- */
@@ -523,7 +678,7 @@ static void backward_insn(struct live *live, u32 at)
 		slots |= env->aux[next[i]].live_slots;
 	}
 	aux->call_regs = regs & ~0x3fu;
-	aux->call_slots = slots | (e->passes_frame ? ALL_SLOTS : 0);
+	aux->call_slots = slots | e->passed;
 	insn_regs(env, at, &use, &def);
 	regs = (u16)((regs & ~def) | use);
 	slots = (slots & ~e->def) | e->use;
@@ -556,14 +711,16 @@ static void backward(struct live *live)
 int liveness_compute(struct env *env)
 {
 	struct live live = { .env = env };
+	u8 *state = arena_alloc(&env->arena, env->n_subprogs);
 	int err = 0;
 
+	live.reach = arena_alloc_array(&env->arena, env->n_subprogs, sizeof(live.reach[0]));
 	live.at = arena_array(&env->arena, struct facts *, env->len + 1);
 	live.effects = arena_array(&env->arena, struct effect, env->len + 1);
-	if (!live.at || !live.effects)
+	if (!live.at || !live.effects || !live.reach || !state)
 		return -ENOMEM;
 	for (u32 i = 0; i < env->n_subprogs && !err; i++)
-		err = forward(&live, &env->subprogs[i]);
+		err = forward_all(&live, i, state);
 	if (!err)
 		backward(&live);
 	return err;

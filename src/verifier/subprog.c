@@ -172,6 +172,8 @@ int callback_call(struct env *env, const struct call_args *args)
 	caller = state_frame_rw(&env->pool, round, round->depth - 1);
 	if (!caller)
 		return explore_failed(env);
+	/* The round comes back to this call: what is live before it. */
+	frame_clear_dead(caller, env->aux[env->at].live_regs, env->aux[env->at].live_slots);
 	callee = state_top(round);
 	err = callback_regs(env, args, caller, callee);
 	if (err)
@@ -301,6 +303,7 @@ int exit_step(struct env *env)
 {
 	int err;
 
+	env->jumps++;
 	if (env->cur->depth)
 		return leave_frame(env);
 	err = ref_check_none(env, "BPF_EXIT instruction in main prog");
