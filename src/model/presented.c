@@ -197,14 +197,14 @@ static void add_helper_enum(struct btf_builder *b)
 	}
 }
 
+/* clang-format off */
 #define MAP_TYPES(X)                                                                              \
-	X(HASH)                                                                                   \
-	X(ARRAY) X(PROG_ARRAY) X(PERF_EVENT_ARRAY) X(PERCPU_HASH) X(PERCPU_ARRAY) X(STACK_TRACE)  \
-	    X(CGROUP_ARRAY) X(LRU_HASH) X(LRU_PERCPU_HASH) X(LPM_TRIE) X(ARRAY_OF_MAPS)           \
-		X(HASH_OF_MAPS) X(DEVMAP) X(SOCKMAP) X(CPUMAP) X(XSKMAP) X(SOCKHASH)              \
-		    X(REUSEPORT_SOCKARRAY) X(QUEUE) X(STACK) X(SK_STORAGE) X(DEVMAP_HASH)         \
-			X(STRUCT_OPS) X(RINGBUF) X(INODE_STORAGE) X(TASK_STORAGE) X(BLOOM_FILTER) \
-			    X(USER_RINGBUF)
+	X(HASH) X(ARRAY) X(PROG_ARRAY) X(PERF_EVENT_ARRAY) X(PERCPU_HASH) X(PERCPU_ARRAY)         \
+	X(STACK_TRACE) X(CGROUP_ARRAY) X(LRU_HASH) X(LRU_PERCPU_HASH) X(LPM_TRIE)                 \
+	X(ARRAY_OF_MAPS) X(HASH_OF_MAPS) X(DEVMAP) X(SOCKMAP) X(CPUMAP) X(XSKMAP) X(SOCKHASH)     \
+	X(REUSEPORT_SOCKARRAY) X(QUEUE) X(STACK) X(SK_STORAGE) X(DEVMAP_HASH) X(STRUCT_OPS)       \
+	X(RINGBUF) X(INODE_STORAGE) X(TASK_STORAGE) X(BLOOM_FILTER) X(USER_RINGBUF)
+/* clang-format on */
 
 static void add_map_enum(struct btf_builder *b)
 {

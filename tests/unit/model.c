@@ -138,3 +138,54 @@ TEST(tasks_live_in_the_arena)
 	CHECK_EQ(other->task.pid, 0);
 	kernel_arena_release(&arena);
 }
+
+/* Fields lie in their context, in order, without overlap; at run time likewise. */
+TEST(context_tables_are_in_order)
+{
+	struct kernel_model *model;
+
+	REQUIRE(!model_skep_new(&model));
+	for (u32 t = 1; t < model->n_prog_types; t++) {
+		const struct ctx_layout *ctx = model->prog_types[t]->ctx;
+		u32 end = 0;
+
+		CHECK_EQ(model->prog_types[t]->type, t);
+		for (u32 i = 0; ctx && i < ctx->n_fields; i++) {
+			const struct ctx_field *field = &ctx->fields[i];
+
+			if (field->offset < end || field->offset + field->size > ctx->size)
+				test_fail(__FILE__, __LINE__, "%s.%s", ctx->name, field->name);
+			if (field->kind == FIELD_SCALAR)
+				CHECK_EQ(field->run_size, field->size);
+			end = field->offset + field->size;
+		}
+	}
+	model_skep_free(model);
+}
+
+TEST(custom_programs_and_helpers)
+{
+	static const struct helper_proto own = { .id = HELPER_FIRST_CUSTOM + 1, .name = "own" };
+	static const struct helper_proto *const table[] = { NULL, &own };
+	const struct prog_type_model *custom, *xdp;
+	struct kernel_model *model;
+
+	REQUIRE(!model_skep_new(&model));
+	model->custom_helpers = table;
+	model->n_custom_helpers = 2;
+	custom = model_prog_type(model, PROG_TYPE_CUSTOM);
+	xdp = model_prog_type(model, BPF_PROG_TYPE_XDP);
+	REQUIRE(custom && xdp);
+	CHECK(model_helper(model, own.id) == &own);
+	CHECK(model_helper(model, HELPER_FIRST_CUSTOM) == NULL);
+	CHECK(model_helper(model, HELPER_FIRST_CUSTOM + 2) == NULL);
+	CHECK(model_prog_helper(model, custom, 0, PRIVILEGE_NONE, own.id) == &own);
+	CHECK(model_prog_helper(model, xdp, 0, PRIVILEGE_PERFMON, own.id) == NULL);
+	CHECK(model_prog_helper(model, custom, 0, PRIVILEGE_PERFMON, HELPER_trace_printk) != NULL);
+	CHECK(model_prog_helper(model, custom, 0, PRIVILEGE_NONE, HELPER_trace_printk) == NULL);
+	CHECK(model_prog_type(model, 33) == NULL);
+	CHECK(model_prog_type(model, 0) == NULL);
+	CHECK(model_helper(model, 0) == NULL);
+	CHECK(model_helper(model, HELPER_COUNT) == NULL);
+	model_skep_free(model);
+}
