@@ -74,18 +74,24 @@ static u64 enter(struct interp *it, u8 *stack, size_t size, void *ctx, struct pr
 	outer.unwind_sp = rc->unwind_sp;
 	outer.unwind = rc->unwind;
 	outer.call = rc->call;
+	outer.stack_low = rc->stack_low;
+	outer.stack_high = rc->stack_high;
 	it->top = (struct frame *)stack;
 	it->end = stack + size;
 	rc->engine = it;
 	rc->unwind_sp = it;
 	rc->unwind = interp_unwind;
 	rc->call = interp_call;
+	rc->stack_low = (uintptr_t)stack;
+	rc->stack_high = (uintptr_t)stack + size;
 	result = guarded(it, ctx, prog);
 	rc->prog = prog;
 	rc->engine = outer.engine;
 	rc->unwind_sp = outer.unwind_sp;
 	rc->unwind = outer.unwind;
 	rc->call = outer.call;
+	rc->stack_low = outer.stack_low;
+	rc->stack_high = outer.stack_high;
 	return result;
 }
 
