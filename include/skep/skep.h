@@ -51,6 +51,10 @@ struct skep_opts {
 	uint32_t flags;  /* SKEP_NO_JIT */
 	uint64_t budget; /* loop iterations and calls that one run may make; 0: no bound, and
 			    runs cannot be cancelled */
+	/* Receives each line of bpf_trace_printk, without its newline, on the thread that runs the
+	 * program; NULL: they are dropped. */
+	void (*trace)(void *data, const char *line, size_t len);
+	void *trace_data;
 };
 
 /* A new kernel, or NULL with errno. opts may be NULL. */
@@ -249,6 +253,26 @@ SKEP_API int skep_map_update(struct skep *skep, int map_fd, const void *key, con
 SKEP_API int skep_map_delete(struct skep *skep, int map_fd, const void *key);
 /* key NULL: the first key. -1 with ENOENT after the last. */
 SKEP_API int skep_map_next(struct skep *skep, int map_fd, const void *key, void *next);
+
+/* ---- ring buffers ---- */
+
+/*
+ * An eventfd that becomes readable when a ringbuf map has something new for a consumer that had
+ * read all of it: what epoll waits for in place of the map's own fd (with EPOLLET nothing need
+ * be read from it). It belongs to the map: do not close it. -1 with EBADF, EINVAL (not a
+ * ringbuf), EMFILE. With libbpf's ring_buffer__new, wrap epoll_ctl to pass this fd on.
+ */
+SKEP_API int skep_map_event_fd(struct skep *skep, int map_fd);
+
+struct skep_ring;
+
+/* A consumer of a ringbuf map; one a map, used by one thread at a time. NULL with errno. */
+SKEP_API struct skep_ring *skep_ring_open(struct skep *skep, int map_fd);
+/* Waits until there is something or timeout_ms passed (-1: for ever, 0: not at all), then calls
+ * fn for each record. The number of records, or -1 with errno. The record is valid during fn. */
+SKEP_API int skep_ring_poll(struct skep_ring *ring, int timeout_ms,
+			    void (*fn)(void *data, const void *record, uint32_t size), void *data);
+SKEP_API void skep_ring_close(struct skep_ring *ring);
 
 #ifdef __cplusplus
 }

@@ -41,6 +41,9 @@ struct skep {
 	u32 cpus;
 	struct run_slot *slots; /* cpus of them */
 	u64 default_budget;     /* 0: none */
+	/* Lines of trace_printk of runs in this process; NULL: dropped. */
+	void (*trace)(void *data, const char *line, size_t len);
+	void *trace_data;
 	u32 flags;
 	u32 stats_users; /* open ENABLE_STATS fds */
 	u32 *not_forked; /* reads 0 in a forked child: MADV_WIPEONFORK */

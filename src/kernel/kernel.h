@@ -62,6 +62,7 @@ struct map_object {
 	u32 n_elems;
 	bool has_owner, owner_jited;
 	u32 owner_type, owner_attach_type;
+	int event_fd;   /* ringbuf: written when there is something to read; -1 until asked for */
 	bool exclusive; /* only for the program with that hash */
 	u8 excl_hash[32];
 };
@@ -135,6 +136,9 @@ struct prog_object *prog_from_fd(struct skep *skep, int fd, int *err);
 struct map_object *map_from_fd(struct skep *skep, int fd, int *err);
 struct link_object *link_from_fd(struct skep *skep, int fd, int *err);
 struct btf_object *btf_from_fd(struct skep *skep, int fd, int *err);
+
+/* A map became readable: whoever waits on its event fd is woken. For world_ops.notify. */
+void map_event_notify(u32 map_handle);
 
 /* What programs are verified against; embedders' helpers are added to it. */
 struct kernel_model *skep_model(struct skep *skep);

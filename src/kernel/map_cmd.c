@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "kernel/commands.h"
@@ -32,6 +33,8 @@ static void map_destroy(struct object *object)
 	if (mo->btf)
 		object_put(&mo->btf->base);
 	map_free(mo->map);
+	if (mo->event_fd >= 0)
+		close(mo->event_fd);
 	pthread_mutex_destroy(&mo->update_lock);
 	free(mo);
 }
@@ -215,6 +218,7 @@ static int map_object_new(struct skep *skep, struct map_create_params *params,
 	mo->base.destroy = map_destroy;
 	mo->base.released = map_released;
 	mo->btf = btf;
+	mo->event_fd = -1;
 	pthread_mutex_init(&mo->update_lock, NULL);
 	*out = mo;
 	return 0;

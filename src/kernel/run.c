@@ -63,7 +63,22 @@ static void own_load_task(struct run_ctx *rc)
 	rc->task = task;
 }
 
+static void own_notify(struct run_ctx *rc, u32 map_handle)
+{
+	map_event_notify(map_handle);
+}
+
+static void own_trace(struct run_ctx *rc, const char *line, u32 len)
+{
+	const struct skep *skep = CONTAINER_OF(rc, struct run_slot, rc)->skep;
+
+	if (skep->trace)
+		skep->trace(skep->trace_data, line, len);
+}
+
 static const struct world_ops own_world = {
+	.notify = own_notify,
+	.trace = own_trace,
 	.read_user = own_read_user,
 	.write_user = own_write_user,
 	.read_kernel = kernel_arena_read,

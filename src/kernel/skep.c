@@ -41,6 +41,8 @@ static void take_opts(struct skep *skep, const struct skep_opts *given)
 	skep->cpus = MIN(skep->cpus, (u32)MAX_CPUS);
 	skep->flags = opts.flags;
 	skep->default_budget = opts.budget;
+	skep->trace = opts.trace;
+	skep->trace_data = opts.trace_data;
 }
 
 static int model_init(struct skep *skep)

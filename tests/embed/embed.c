@@ -361,6 +361,90 @@ TEST(a_run_is_cancelled_from_another_thread)
 	skep_free(skep);
 }
 
+/* -- what programs say -- */
+
+struct heard {
+	uint64_t sum;
+	int n;
+	char line[64];
+};
+
+static void hear_record(void *data, const void *record, uint32_t size)
+{
+	struct heard *heard = data;
+
+	CHECK_EQ(size, sizeof(uint64_t));
+	heard->sum += *(const uint64_t *)record;
+	heard->n++;
+}
+
+static void *emit_later(void *arg)
+{
+	struct thing t = { 0 };
+
+	usleep(50000);
+	skep_run_with(arg, &t, NULL, NULL);
+	return NULL;
+}
+
+TEST(ring_buffers_are_waited_for_and_read)
+{
+	struct skep *skep = kernel_with(NULL);
+	struct skep_object *object = load(skep);
+	struct skep_prog *emits = open_prog(skep, object, "emits");
+	struct skep_ring *ring = skep_ring_open(skep, skep_object_map(object, "events"));
+	struct heard heard = { 0 };
+	struct thing t = { 0 };
+	pthread_t thread;
+
+	REQUIRE(ring);
+	CHECK_EQ(skep_ring_poll(ring, 0, hear_record, &heard), 0);
+	/* More than the ring holds at once, so that it goes round. */
+	for (int i = 0; i < 1000; i++) {
+		CHECK_EQ(skep_run_with(emits, &t, NULL, NULL), SKEP_RUN_DONE);
+		CHECK_EQ(skep_ring_poll(ring, 1000, hear_record, &heard), 1);
+	}
+	CHECK_EQ(heard.n, 1000);
+	CHECK_EQ(heard.sum, 7000);
+	/* Waking up a consumer that waits. */
+	for (int i = 0; i < 3; i++) {
+		REQUIRE(pthread_create(&thread, NULL, emit_later, emits) == 0);
+		CHECK_EQ(skep_ring_poll(ring, 20000, hear_record, &heard), 1);
+		pthread_join(thread, NULL);
+	}
+	CHECK(!skep_ring_open(skep, skep_object_map(object, "counts")));
+	CHECK_EQ(errno, EINVAL);
+	skep_ring_close(ring);
+	skep_prog_close(emits);
+	skep_object_free(object);
+	skep_free(skep);
+}
+
+static void hear_line(void *data, const char *line, size_t len)
+{
+	struct heard *heard = data;
+
+	heard->n++;
+	snprintf(heard->line, sizeof(heard->line), "%.*s", (int)len, line);
+}
+
+TEST(trace_lines_reach_the_embedding_program)
+{
+	struct heard heard = { 0 };
+	struct skep_opts opts = { .size = sizeof(opts), .trace = hear_line, .trace_data = &heard };
+	struct skep *skep = kernel_with(&opts);
+	struct skep_object *object = load(skep);
+	struct skep_prog *prog = open_prog(skep, object, "says");
+	struct thing t = { .a = 42 };
+
+	CHECK_EQ(skep_run_with(prog, &t, NULL, NULL), SKEP_RUN_DONE);
+	CHECK_EQ(heard.n, 1);
+	CHECK_STR(heard.line, "a is 42");
+	skep_prog_close(prog);
+	skep_object_free(object);
+	skep_free(skep);
+}
+
 /* -- processes -- */
 
 TEST(a_forked_child_is_told_and_the_parent_goes_on)

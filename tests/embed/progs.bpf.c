@@ -114,6 +114,13 @@ int emits(struct thing *t)
 }
 
 SEC("skep/thing")
+int says(struct thing *t)
+{
+	bpf_printk("a is %d", t->a);
+	return 1;
+}
+
+SEC("skep/thing")
 int calls_itself(struct thing *t)
 {
 	t->out = nested();

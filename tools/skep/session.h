@@ -9,7 +9,7 @@
 #include "hooks/syscall/hook.h"
 #include "loader/loader.h"
 #include "print.h"
-#include "ring.h"
+#include "embed/ring.h"
 
 #define MAX_NAMES 64
 

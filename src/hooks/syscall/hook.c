@@ -101,6 +101,7 @@ static void traced_trace(struct run_ctx *rc, const char *line, u32 len)
 static void traced_notify(struct run_ctx *rc, u32 map_handle)
 {
 	hook_of(rc)->tracer.ticked = 1;
+	map_event_notify(map_handle);
 }
 
 static const struct world_ops traced_world = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ring.h"
+#include "embed/ring.h"
 
 #include <linux/bpf.h>
 #include <sys/mman.h>
@@ -35,13 +35,12 @@ void ring_close(struct ring *ring)
 	*ring = (struct ring){ 0 };
 }
 
-u32 ring_drain(struct ring *ring, void (*seen)(void *data, const void *record, u32 size),
-	       void *data)
+/* Up to the first record that is not finished, or end. */
+static u64 drain_to(struct ring *ring, u64 end,
+		    void (*seen)(void *data, const void *record, u32 size), void *data, u32 *n)
 {
 	u64 *consumed = (u64 *)ring->consumer;
-	u64 at = load_acquire(consumed);
-	u64 end = load_acquire((u64 *)ring->producer);
-	u32 n = 0;
+	u64 at = load_relaxed(consumed);
 
 	while (at < end) {
 		u8 *header = ring->producer + ring->page + (at & (ring->size - 1));
@@ -52,9 +51,25 @@ u32 ring_drain(struct ring *ring, void (*seen)(void *data, const void *record, u
 		at += align_up((len & ~BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ, 8);
 		if (!(len & BPF_RINGBUF_DISCARD_BIT)) {
 			seen(data, header + BPF_RINGBUF_HDR_SZ, len);
-			n++;
+			++*n;
 		}
 		store_release(consumed, at);
 	}
+	return at;
+}
+
+u32 ring_drain(struct ring *ring, void (*seen)(void *data, const void *record, u32 size),
+	       void *data)
+{
+	u64 *produced = (u64 *)ring->producer, end, at;
+	u32 n = 0;
+
+	/* A producer notifies when it sees that we have read all before its record. So our
+	 * position must be visible before we look, for the last time, whether there is more. */
+	do {
+		end = load_acquire(produced);
+		at = drain_to(ring, end, seen, data, &n);
+		fence_seq_cst();
+	} while (at == end && load_acquire(produced) != end);
 	return n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a ringbuf map through its file, as libbpf's ring_buffer does. */
-#ifndef SKEP_TOOLS_RING_H
-#define SKEP_TOOLS_RING_H
+#ifndef SKEP_EMBED_RING_H
+#define SKEP_EMBED_RING_H
 
 #include "base/types.h"
 
@@ -15,7 +15,10 @@ struct ring {
 /* 0 or -errno. */
 int ring_open(struct ring *ring, int map_fd, u64 size);
 void ring_close(struct ring *ring);
-/* Calls seen for each finished record; how many there were. */
+/*
+ * Calls seen for each finished record until there is none; how many there were. A record that
+ * is finished after this returns makes its producer notify.
+ */
 u32 ring_drain(struct ring *ring, void (*seen)(void *data, const void *record, u32 size),
 	       void *data);
 
