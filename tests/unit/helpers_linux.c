@@ -402,11 +402,14 @@ static u32 count_arguments(const char *format)
 {
 	u32 n = 0;
 
-	for (const char *at = format; *at; at++)
-		if (*at == '%' && *++at != '%')
+	for (const char *at = format; *at; at++) {
+		if (*at != '%')
+			continue;
+		if (at[1] == '%')
+			at++;
+		else
 			n++;
-		else if (!*at)
-			break;
+	}
 	return n;
 }
 
