@@ -157,7 +157,11 @@ void ringbuf_submit(void *record, u64 flags, struct run_ctx *rc);
 void ringbuf_discard(void *record, u64 flags, struct run_ctx *rc);
 s64 ringbuf_output(struct map *map, const void *data, u64 size, u64 flags, struct run_ctx *rc);
 u64 ringbuf_query(const struct map *map, u64 what);
-/* Discards what the dead owner of a CPU slot left reserved; answers how many records. */
-u32 ringbuf_sweep(struct map *map, u32 cpu);
+/*
+ * Discards what the dead owner of a CPU slot left reserved; answers how many records.
+ * -EAGAIN: another producer is stopped in the middle of a reservation, or dead and yet to be
+ * swept; do that and come again before the slot is given to anybody. Sleeps for 50 ms at most.
+ */
+int ringbuf_sweep(struct map *map, u32 cpu);
 
 #endif

@@ -49,8 +49,11 @@ _Static_assert(EPOCH_SLOTS <= TAG_SLOTS, "a CPU slot fits a record header");
 /* What a CPU slot is about to reserve, or has reserved last. */
 struct ringbuf_claim {
 	alignas(64) u64 start;
-	u64 bytes; /* 0: never any */
+	u64 bytes; /* 0: never any; or'ed with CLAIM_DEAD when the sweep has come */
 };
+
+#define CLAIM_DEAD 1ull
+#define SWEEP_TRIES 1000 /* of 50 us: to let living producers get out of the way */
 
 struct ringbuf_ctl {
 	alignas(64) u64 reserved; /* position from which the next record is reserved */
@@ -318,25 +321,32 @@ u64 ringbuf_query(const struct map *map, u64 what)
 
 /*
  * Did the claim become a reservation? Producers that race for one place claim it all, and
- * one wins: there the next record begins where this one ends, or nothing has begun.
+ * one wins: it did if a record ends where this one would. Then nothing begins there yet, or
+ * a record does, or somebody has claimed that place.
  */
-static bool claim_won(const struct ringbuf_map *ring, const struct ringbuf_claim *claim)
+static bool claim_won(const struct ringbuf_map *ring, u64 end)
 {
-	u64 end = claim->start + claim->bytes;
 	union header next = { .word = load_acquire(header_at(ring, end)) };
 	u64 reserved = load_acquire(&ring->ctl->reserved);
 
-	return end == reserved || (reserved - end <= ring->mask && header_written(ring, next, end));
+	if (end == reserved)
+		return true;
+	if (reserved - end > ring->mask)
+		return false;
+	for (u32 i = 0; i < ring->map.cpus; i++)
+		if (load_relaxed(&ring->ctl->claim[i].start) == end)
+			return true;
+	return header_written(ring, next, end);
 }
 
-/* A rival with the same claim, alive or to be swept as well, is as good as this one. */
-static bool claim_has_twin(const struct ringbuf_map *ring, u32 slot)
+/* Somebody claims the very same, and may have won as well as the dead one. */
+static bool claim_has_twin(const struct ringbuf_map *ring, u32 slot, u64 start, u64 bytes)
 {
 	const struct ringbuf_claim *claim = ring->ctl->claim;
 
 	for (u32 i = 0; i < ring->map.cpus; i++)
-		if (i != slot && load_relaxed(&claim[i].start) == claim[slot].start &&
-		    load_relaxed(&claim[i].bytes) == claim[slot].bytes)
+		if (i != slot && load_relaxed(&claim[i].start) == start &&
+		    load_relaxed(&claim[i].bytes) == bytes)
 			return true;
 	return false;
 }
@@ -345,33 +355,51 @@ static bool claim_has_twin(const struct ringbuf_map *ring, u32 slot)
 static void complete_claim(struct ringbuf_map *ring, u32 slot)
 {
 	struct ringbuf_claim *claim = &ring->ctl->claim[slot];
-	u64 start = claim->start, bytes = claim->bytes;
+	u64 start = claim->start, bytes = claim->bytes & ~CLAIM_DEAD;
 	union header old, header;
 
-	if (bytes < RINGBUF_HEADER || bytes > ring->mask + 1 ||
-	    start != load_acquire(ring->producer) || !claim_won(ring, claim))
+	if (bytes < RINGBUF_HEADER || bytes > ring->mask + 1)
+		return;
+	store_relaxed(&claim->bytes, bytes | CLAIM_DEAD);
+	if (start - load_acquire(ring->producer) > ring->mask)
 		return;
 	old.word = load_acquire(header_at(ring, start));
-	if (!header_written(ring, old, start) && !claim_has_twin(ring, slot)) {
-		header.len = (u32)(bytes - RINGBUF_HEADER) | BPF_RINGBUF_BUSY_BIT;
-		header.tag = tag_of(ring, start, slot);
-		cas_acq_rel(header_at(ring, start), &old.word, header.word);
-		publish(ring, fetch_add_acq_rel(ring->producer, 0));
-	}
-	store_relaxed(&claim->bytes, 0);
+	if (header_written(ring, old, start) || !claim_won(ring, start + bytes) ||
+	    claim_has_twin(ring, slot, start, bytes))
+		return;
+	header.len = (u32)(bytes - RINGBUF_HEADER) | BPF_RINGBUF_BUSY_BIT;
+	header.tag = tag_of(ring, start, slot);
+	cas_acq_rel(header_at(ring, start), &old.word, header.word);
 }
 
-u32 ringbuf_sweep(struct map *map, u32 cpu)
+/*
+ * Until all that was reserved when we came is published: behind a header that a living
+ * producer has yet to write, records of the dead one may lie that nobody can see.
+ */
+static bool publish_all(struct ringbuf_map *ring, u32 slot)
+{
+	static const u32 never;
+	u64 left, target = load_acquire(&ring->ctl->reserved);
+
+	for (u32 tries = 0; tries < SWEEP_TRIES; tries++) {
+		complete_claim(ring, slot);
+		publish(ring, fetch_add_acq_rel(ring->producer, 0));
+		left = target - load_acquire(ring->producer);
+		if (!left || left > ring->mask)
+			return (s64)left <= 0;
+		os_wait(&never, 0, 50000);
+	}
+	return false;
+}
+
+int ringbuf_sweep(struct map *map, u32 cpu)
 {
 	struct ringbuf_map *ring = ringbuf_of(map);
-	u64 position, end;
-	u32 swept = 0;
+	bool complete = publish_all(ring, cpu);
+	u64 position = load_acquire(ring->consumer);
+	u64 end = load_acquire(ring->producer);
+	int swept = 0;
 
-	complete_claim(ring, cpu);
-	position = load_acquire(ring->consumer);
-	end = load_acquire(ring->producer);
-	if (end - position > ring->mask)
-		return 0;
 	while (end - position - 1 < ring->mask) {
 		union header header = { .word = load_acquire(header_at(ring, position)) };
 		u32 *len = (u32 *)(void *)header_at(ring, position);
@@ -383,7 +411,7 @@ u32 ringbuf_sweep(struct map *map, u32 cpu)
 		}
 		position += record_bytes(header.len);
 	}
-	return swept;
+	return complete ? swept : -EAGAIN;
 }
 
 static u64 ringbuf_memory(const struct map *map)
