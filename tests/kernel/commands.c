@@ -352,7 +352,7 @@ TEST(info_of_a_program)
 	struct world w = world_skep();
 	struct bpf_insn insns[] = { MOV_IMM(BPF_REG_0, 3), EXIT }, shown[8];
 	struct abi_prog_info info = { 0 };
-	u32 size = sizeof(info), n_maps;
+	u32 size = sizeof(info), n_maps = 0;
 	u8 digest[SHA256_SIZE];
 	int map = map_create(&w, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
 	int prog = prog_load(&w, BPF_PROG_TYPE_SOCKET_FILTER, insns, 2);

@@ -15,7 +15,7 @@ struct world world_skep(void)
 	/* As many CPUs as Linux presents here, so that per-CPU values have one size. */
 	struct skep_opts opts = { .size = sizeof(opts),
 				  .cpus = (u32)sysconf(_SC_NPROCESSORS_CONF) };
-	struct world world = { .name = "skep", .skep = skep_new(&opts) };
+	struct world world = { .name = "skep", .skep = skep_new(&opts), .cpus = opts.cpus };
 
 	if (!world.skep) {
 		test_fail(__FILE__, __LINE__, "skep_new: %s", strerror(errno));

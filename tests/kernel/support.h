@@ -14,6 +14,7 @@
 struct world {
 	const char *name;
 	struct skep *skep; /* NULL: Linux */
+	u32 cpus; /* that the world presents */
 };
 
 /* A fresh Skep kernel; free with world_end. */
