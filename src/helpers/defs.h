@@ -200,7 +200,7 @@ HELPER(162, sock_from_file, LACK, 0, OPT_RET(BTF_ID), (BTF), .arg_btf = { [0] = 
 HELPER(163, check_mtu, LACK, GPL, RET_INTEGER, (CTX, ANY, FIXED_OUT, ANY, ANY),
        .arg_size = { [2] = 4 })
 HELPER(164, for_each_map_elem, HAVE, CALLS, RET_INTEGER, (MAP, FUNC, OPT(STACK), ANY))
-HELPER(165, snprintf, HAVE, GPL, RET_INTEGER, (OPT(MEM), SIZE0, STR, OPT(IN), SIZE0))
+HELPER(165, snprintf, HAVE, GPL, RET_INTEGER, (OPT(OUT), SIZE0, STR, OPT(IN), SIZE0))
 HELPER(166, sys_bpf, LACK, 0, RET_INTEGER, (ANY, IN, SIZE))
 HELPER(167, btf_find_by_name_kind, LACK, SLEEPS, RET_INTEGER, (IN, SIZE, ANY, ANY))
 HELPER(168, sys_close, LACK, 0, RET_INTEGER, (ANY))
@@ -220,7 +220,7 @@ HELPER(179, kallsyms_lookup_name, LACK, 0, RET_INTEGER, (MEM, SIZE0, ANY, FIXED_
 HELPER(180, find_vma, LACK, CALLS, RET_INTEGER, (BTF, ANY, FUNC, OPT(STACK), ANY),
        .arg_btf = { [0] = "task_struct" })
 HELPER(181, loop, HAVE, CALLS, RET_INTEGER, (ANY, FUNC, OPT(STACK), ANY))
-HELPER(182, strncmp, HAVE, 0, RET_INTEGER, (MEM, SIZE, STR))
+HELPER(182, strncmp, HAVE, 0, RET_INTEGER, (IN, SIZE, STR))
 HELPER(183, get_func_arg, LACK, 0, RET_INTEGER, (CTX, ANY, FIXED_OUT), .arg_size = { [2] = 8 })
 HELPER(184, get_func_ret, LACK, 0, RET_INTEGER, (CTX, FIXED_OUT), .arg_size = { [1] = 8 })
 HELPER(185, get_func_arg_cnt, LACK, 0, RET_INTEGER, (CTX))

@@ -7,6 +7,8 @@
 
 #include "btf_samples.h"
 #include "lib/test.h"
+#include "model/model.h"
+#include "os/os.h"
 
 static int linux_load(const void *bytes, uint32_t size, char *log, uint32_t log_size)
 {
@@ -87,4 +89,22 @@ TEST(verdicts_agree)
 	CHECK(accepted > rounds / 100 && accepted < rounds / 2);
 	free(bytes);
 	btf_builder_free(b);
+}
+
+TEST(the_presented_btf_is_fine_with_linux)
+{
+	static char log[1 << 16];
+	uint32_t size;
+	void *data;
+	int err;
+
+	REQUIRE(!model_skep_btf(&data, &size));
+	err = linux_load(data, size, NULL, 0);
+	if (err == -EPERM || err == -ENOSYS)
+		SKIP("Linux's bpf(2) is not ours to ask: %s", strerror(-err));
+	if (err) {
+		linux_load(data, size, log, sizeof(log));
+		test_fail(__FILE__, __LINE__, "%d: %s", err, last_line(log));
+	}
+	os_free(data);
 }
