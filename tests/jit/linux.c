@@ -21,10 +21,9 @@
 
 static char verifier_log[1 << 16];
 
-static int sys_bpf(int cmd, union bpf_attr *attr)
-{
-	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-}
+/* A union's initialiser says nothing of the bytes behind the member: only those up to it go. */
+#define BPF(cmd, attr, last) \
+	((int)syscall(SYS_bpf, cmd, attr, offsetof(union bpf_attr, last) + sizeof((attr)->last)))
 
 static u64 ptr(const void *p)
 {
@@ -47,28 +46,28 @@ static int make_map(const struct map *map)
 				.value_size = map->facts.value_size,
 				.max_entries = map->facts.max_entries };
 
-	return sys_bpf(BPF_MAP_CREATE, &attr);
+	return BPF(BPF_MAP_CREATE, &attr, max_entries);
 }
 
 static void put(int fd, u32 key, const void *value)
 {
 	union bpf_attr attr = { .map_fd = (u32)fd, .key = ptr(&key), .value = ptr(value) };
 
-	CHECK_EQ(sys_bpf(BPF_MAP_UPDATE_ELEM, &attr), 0);
+	CHECK_EQ(BPF(BPF_MAP_UPDATE_ELEM, &attr, flags), 0);
 }
 
 static bool get(int fd, u32 key, void *value)
 {
 	union bpf_attr attr = { .map_fd = (u32)fd, .key = ptr(&key), .value = ptr(value) };
 
-	return sys_bpf(BPF_MAP_LOOKUP_ELEM, &attr) == 0;
+	return BPF(BPF_MAP_LOOKUP_ELEM, &attr, flags) == 0;
 }
 
 static bool next_key(int fd, const u32 *key, u32 *next)
 {
 	union bpf_attr attr = { .map_fd = (u32)fd, .key = ptr(key), .next_key = ptr(next) };
 
-	return sys_bpf(BPF_MAP_GET_NEXT_KEY, &attr) == 0;
+	return BPF(BPF_MAP_GET_NEXT_KEY, &attr, next_key) == 0;
 }
 
 static void empty_hash(int fd)
@@ -78,7 +77,7 @@ static void empty_hash(int fd)
 	while (next_key(fd, NULL, &key)) {
 		union bpf_attr attr = { .map_fd = (u32)fd, .key = ptr(&key) };
 
-		CHECK_EQ(sys_bpf(BPF_MAP_DELETE_ELEM, &attr), 0);
+		CHECK_EQ(BPF(BPF_MAP_DELETE_ELEM, &attr, key), 0);
 	}
 }
 
@@ -133,7 +132,7 @@ static int load_btf(void)
 	union bpf_attr attr = { .btf = ptr(btf), .btf_size = sizeof(btf) };
 
 	gen_btf(btf);
-	return sys_bpf(BPF_BTF_LOAD, &attr);
+	return BPF(BPF_BTF_LOAD, &attr, btf_log_level);
 }
 
 static int load_prog(const struct gen_prog *text, int btf)
@@ -151,7 +150,7 @@ static int load_prog(const struct gen_prog *text, int btf)
 				.func_info = ptr(funcs) };
 
 	attr.func_info_cnt = gen_func_info(text, funcs);
-	return sys_bpf(BPF_PROG_LOAD, &attr);
+	return BPF(BPF_PROG_LOAD, &attr, func_info_cnt);
 }
 
 /* Runs it in Linux on the world's memory; packet and context come back into it. */
@@ -171,7 +170,7 @@ static bool test_run(int fd, struct world *world, u32 *r0)
 					  .ctx_size_out = sizeof(skb_out) } };
 
 	memcpy(skb.cb, memory->ctx.scalars, sizeof(skb.cb));
-	if (sys_bpf(BPF_PROG_TEST_RUN, &attr))
+	if (BPF(BPF_PROG_TEST_RUN, &attr, test.ctx_out))
 		return false;
 	memcpy(memory->ctx.scalars, skb_out.cb, sizeof(skb_out.cb));
 	*r0 = attr.test.retval;
