@@ -31,24 +31,20 @@ static const struct {
 };
 
 static struct input input;
-static u64 values[256];
-static struct map map = {
-	.facts = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 200 },
-	.values = (u8 *)values,
-	.stride = 8
-};
+u64 map_values[256];
+static struct map map = { .facts = { .type = BPF_MAP_TYPE_ARRAY,
+				     .key_size = 4,
+				     .value_size = 8,
+				     .max_entries = MAP_ENTRIES },
+			  .values = (u8 *)map_values,
+			  .stride = 8 };
 static struct map *maps[] = { &map };
 
 static u64 array_lookup(u64 r1, u64 key, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
 	u32 i = *(u32 *)(uintptr_t)key;
 
-	return i < map.facts.max_entries ? (u64)(uintptr_t)&values[i] : 0;
-}
-
-void *native_lookup(void *m, const void *key)
-{
-	return (void *)(uintptr_t)array_lookup(0, (u64)(uintptr_t)key, 0, 0, 0, NULL);
+	return i < map.facts.max_entries ? (u64)(uintptr_t)&map_values[i] : 0;
 }
 
 static u64 mix(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
@@ -167,7 +163,7 @@ static void fill_input(void)
 	input.packet = input.bytes + 1024;
 	input.packet_end = input.packet + 200;
 	for (u32 i = 0; i < 256; i++)
-		values[i] = i;
+		map_values[i] = i;
 }
 
 /* -- timing -- */

@@ -4,7 +4,7 @@
  * globals and no thread-local storage in the core: whatever a helper needs hangs here.
  * Whoever runs a program fills one in (run_begin), and it lives for that one run.
  *
- * Generated code knows the offsets of the first members (static asserts in jit/).
+ * Generated code reaches the first members by their offsets (offsetof, when it is compiled).
  */
 #ifndef SKEP_VM_RUN_H
 #define SKEP_VM_RUN_H
