@@ -55,6 +55,15 @@ static u8 reencoded_length(const ZydisDecodedInstruction *insn, const ZydisDecod
 	return (u8)len;
 }
 
+/* Some versions of Zydis print a size before the address that lea takes. */
+static void drop_size_of_lea(char *text)
+{
+	char *size = strncmp(text, "lea ", 4) ? NULL : strstr(text, ", ");
+
+	if (size && strchr(size, '['))
+		memmove(size + 2, strchr(size, '['), strlen(strchr(size, '[')) + 1);
+}
+
 /* What is in buf is that one instruction; empties buf. */
 static void expect(const char *fmt, ...)
 {
@@ -80,6 +89,7 @@ static void expect(const char *fmt, ...)
 			test_fail(__FILE__, __LINE__, "%s: %u bytes, Zydis needs %u", want,
 				  insn.length, reencoded_length(&insn, ops));
 	}
+	drop_size_of_lea(got);
 	CHECK_STR(got, want);
 	CHECK_EQ(buf.err, 0);
 	vec_clear(&buf.bytes);
@@ -328,8 +338,9 @@ TEST(stores_of_constants)
 TEST(indexed_addresses)
 {
 	FOR_REGS(base)
-	FOR_REGS(index) for (u8 scale = 1; scale <= 8;
-			     scale *= 2) for (u32 i = 0; i < ARRAY_SIZE(disps) && index != RSP; i++)
+	FOR_REGS(index)
+	for (u8 scale = 1; scale <= 8; scale *= 2) for (u32 i = 0;
+							i < ARRAY_SIZE(disps) && index != RSP; i++)
 	{
 		struct x86_mem mem = { base, index, scale, disps[i] };
 
