@@ -293,6 +293,10 @@ static void mark_long_runs(struct env *env)
 		env->aux[i].long_run = env->aux[i].jump_target && run >= LONG_RUN;
 		run = 0;
 	}
+	/* So is the entry of a long function. */
+	for (u32 i = 1; i < env->n_subprogs; i++)
+		if (env->subprogs[i].end - env->subprogs[i].start >= LONG_RUN)
+			env->aux[env->subprogs[i].start].long_run = true;
 }
 
 static bool calls_back(const struct env *env, const struct bpf_insn *insn)

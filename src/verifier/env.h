@@ -75,6 +75,8 @@ struct subprog {
 struct pending {
 	struct state state;
 	u32 insn, prev;
+	u32 jumps_since; /* since its last checkpoint */
+	u64 insns_since;
 	size_t log_len;
 };
 
@@ -113,9 +115,11 @@ struct env {
 	u32 next;     /* set by a step: where to go on */
 	bool path_done;
 	u32 next_id;
-	u32 jumps;	 /* processed, and at the last checkpoint */
-	u32 jumps_then;
+	u32 jumps;	/* processed */
+	u32 jumps_then; /* at the last checkpoint of this path, and of any */
 	u64 insns_then;
+	u32 any_jumps_then;
+	u64 any_insns_then;
 	u64 live_checkpoints;
 	u32 max_ctx_offset;
 	u32 main_subprog; /* the function that is being verified */

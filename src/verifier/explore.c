@@ -47,6 +47,8 @@ struct state *push_path(struct env *env, u32 insn)
 	if (!vec_push(&env->stack, (struct pending){ .insn = insn, .prev = env->at }))
 		return NULL;
 	pending = vec_last(&env->stack);
+	pending->jumps_since = env->jumps - env->jumps_then;
+	pending->insns_since = env->stats.insns_processed - env->insns_then;
 	pending->log_len = env->log ? env->log->len : 0;
 	state_share(&pending->state, env->cur);
 	loops_path_pushed(&pending->state);
@@ -64,6 +66,8 @@ static bool next_path(struct env *env)
 	env->cur_state = pending.state;
 	env->at = pending.insn;
 	env->prev = pending.prev;
+	env->jumps_then = env->jumps - pending.jumps_since;
+	env->insns_then = env->stats.insns_processed - pending.insns_since;
 	env->print_full = true;
 	log_rewind(env, pending.log_len);
 	return true;

@@ -160,8 +160,8 @@ static int remember(struct env *env)
 	c->next = aux->checkpoints;
 	aux->checkpoints = c;
 	env->cur->parent = c;
-	env->jumps_then = env->jumps;
-	env->insns_then = env->stats.insns_processed;
+	env->jumps_then = env->any_jumps_then = env->jumps;
+	env->insns_then = env->any_insns_then = env->stats.insns_processed;
 	env->stats.total_states++;
 	env->live_checkpoints++;
 	env->stats.peak_states = MAX(env->stats.peak_states, env->live_checkpoints);
@@ -247,14 +247,28 @@ struct visit_plan {
 	bool forced; /* in any case */
 };
 
+/* Has enough happened since then to make a state worth its cost? */
+static bool enough(const struct env *env, bool join, u32 jumps_then, u64 insns_then)
+{
+	u32 jumps = env->jumps - jumps_then;
+	u64 insns = env->stats.insns_processed - insns_then;
+
+	return join ? jumps >= 1 && insns >= 5 : jumps >= 2 && insns >= 8;
+}
+
+/*
+ * Counted along this path, so that no two states of it are close together; and over all
+ * paths, so that one that begins here, close behind its branch, may leave a state for those
+ * that come after it.
+ */
 static struct visit_plan plan_visit(const struct env *env)
 {
 	const struct insn_aux *aux = &env->aux[env->at];
 	struct visit_plan plan = { .forced = aux->force_checkpoint || env->req->test_state_freq };
 
-	/* Not too often: a state costs more than a few instructions. */
-	plan.add = plan.forced || aux->long_run || (env->jumps - env->jumps_then >= 2 &&
-				   env->stats.insns_processed - env->insns_then >= 8);
+	plan.add = plan.forced || aux->long_run ||
+		   enough(env, aux->jump_target, env->jumps_then, env->insns_then) ||
+		   enough(env, aux->jump_target, env->any_jumps_then, env->any_insns_then);
 	return plan;
 }
 
@@ -302,8 +316,8 @@ static int visit_one(struct env *env, struct checkpoint *c, struct visit_plan *p
 		return VISIT_PRUNED;
 	}
 	/* Inside a loop every round comes by: remember only some. */
-	if (ancestor && !plan->forced && env->jumps - env->jumps_then < 20 &&
-	    env->stats.insns_processed - env->insns_then < 100)
+	if (ancestor && !plan->forced && env->jumps - env->any_jumps_then < 20 &&
+	    env->stats.insns_processed - env->any_insns_then < 100)
 		plan->add = false;
 	return VISIT_GO_ON;
 }
