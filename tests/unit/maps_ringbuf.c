@@ -4,6 +4,7 @@
  * visible memory, and against Linux's by a program that both run. SKEP_MAPS_OPS sets the
  * number of operations.
  */
+#include "unit/linux_prog.h"
 #include "unit/ring_consumer.h"
 
 struct notices {
@@ -291,5 +292,99 @@ TEST(ringbuf_sweep_discards_what_one_slot_left)
 	ring_advance(&consumer, size);
 	CHECK(ring_next(&consumer, &size, &discarded) && !discarded && size == 5);
 	ring_close(&consumer);
+	map_free(map);
+}
+
+/* ---- Linux's, by a program that does one output as told in an mmapable array ---- */
+
+struct order {
+	u64 size, flags;
+	s64 result;
+	u8 data[4096];
+};
+
+static const char output_prog[] = "*(u32 *)(r10 -4) = 0\n"
+				  "r1 = 0x1000000001 ll\n"
+				  "r2 = r10\n"
+				  "r2 += -4\n"
+				  "call 1\n"
+				  "if r0 != 0 goto go\n"
+				  "exit\n"
+				  "go:\n"
+				  "r6 = r0\n"
+				  "r1 = 0x1000000000 ll\n"
+				  "r2 = r6\n"
+				  "r2 += 24\n"
+				  "r3 = *(u64 *)(r6 +0)\n"
+				  "r3 &= 4095\n"
+				  "r4 = *(u64 *)(r6 +8)\n"
+				  "call 130\n"
+				  "*(u64 *)(r6 +16) = r0\n"
+				  "r0 = 0\n"
+				  "exit\n";
+
+static void same_next(struct ring_consumer *ours, struct ring_consumer *theirs, u64 *seen)
+{
+	u32 size = 0, their_size = 0;
+	bool discarded = false, their_discarded = false;
+	const void *at = ring_next(ours, &size, &discarded);
+	const void *their_at = ring_next(theirs, &their_size, &their_discarded);
+
+	CHECK_EQ(at != NULL, their_at != NULL);
+	if (!at || !their_at)
+		return;
+	CHECK_EQ(size, their_size);
+	CHECK_EQ(discarded, their_discarded);
+	CHECK_EQ(memcmp(at, their_at, size), 0);
+	ring_advance(ours, size);
+	ring_advance(theirs, size);
+	++*seen;
+}
+
+TEST(ringbuf_output_agrees_with_linux)
+{
+	enum { SIZE = 8192 };
+	static const u64 flags[] = { 0, 0, 0, BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP, 3, 4, 1ull << 50 };
+	u64 ops = campaign("SKEP_MAPS_OPS", 20000), random = 4, refused = 0, seen = 0;
+	const char *why = linux_refuses();
+	struct map *map;
+	struct run_ctx rc = { 0 };
+	struct ring_consumer ours, theirs;
+	struct order *order;
+	int fd[2], prog;
+
+	if (why)
+		SKIP("bpf(2) of this machine: %s", why);
+	map = map_make(BPF_MAP_TYPE_RINGBUF, 0, 0, SIZE, 0, 1);
+	fd[0] = linux_map(BPF_MAP_TYPE_RINGBUF, 0, 0, SIZE, 0);
+	fd[1] = linux_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(*order), 1, BPF_F_MMAPABLE);
+	REQUIRE(map && fd[0] >= 0 && fd[1] >= 0);
+	order = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd[1], 0);
+	prog = linux_prog_load(output_prog, fd, 2);
+	REQUIRE(order != MAP_FAILED && prog >= 0);
+	REQUIRE(ring_open(&ours, map->visible.fd, SIZE) && ring_open(&theirs, fd[0], SIZE));
+	for (u64 i = 0; i < ops; i++) {
+		u32 result;
+
+		order->size = rnd(&random) & 3 ? rnd_below(&random, 100) : rnd_below(&random, 4096);
+		order->flags = flags[rnd_below(&random, ARRAY_SIZE(flags))];
+		fill(order->data, (u32)order->size, (u32)i);
+		REQUIRE(!linux_prog_run(prog, 1, &result, NULL));
+		CHECK_EQ(ringbuf_output(map, order->data, order->size, order->flags, &rc),
+			 order->result);
+		refused += order->result == -EAGAIN;
+		CHECK_EQ(load_relaxed(ours.producer), load_relaxed(theirs.producer));
+		for (u32 n = rnd_below(&random, 3); n; n--)
+			same_next(&ours, &theirs, &seen);
+	}
+	test_note("%llu outputs, %llu without room, %llu records compared", (unsigned long long)ops,
+		  (unsigned long long)refused, (unsigned long long)seen);
+	CHECK(refused > ops / 100 && seen > ops / 10);
+	ring_close(&ours);
+	ring_close(&theirs);
+	munmap(order, 8192);
+	close(prog);
+	close(fd[0]);
+	close(fd[1]);
 	map_free(map);
 }
