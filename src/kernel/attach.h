@@ -61,7 +61,8 @@ int skep_attach(struct skep *skep, int prog_fd, const struct attach_target *targ
 
 /*
  * Destroys objects whose last fd was closed, and so detaches links of dead loaders. Commands do
- * it by themselves; an event loop calls it when skep_close_fd() is readable, or now and then.
+ * it by themselves; an event loop calls it when skep_close_fd() is readable, and once more some
+ * milliseconds later: Linux reports a close a moment before it is through.
  */
 void skep_sweep(struct skep *skep);
 /* Readable when some handle was closed since the last sweep; -1 when the system offers none. */

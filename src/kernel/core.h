@@ -60,6 +60,7 @@ struct skep {
 	VEC(struct registered_attacher) attachers;
 
 	int notify_fd;       /* inotify, or -1: then every sweep looks at everything */
+	u64 suspects_until;  /* the latest of all objects' */
 	bool must_sweep_all; /* some handle could not be watched, or events were lost */
 
 	pthread_mutex_t cancel_lock; /* one canceller at a time */

@@ -43,6 +43,7 @@ struct object {
 	u32 pins;      /* references held by OBJ_PIN */
 	u64 dev, ino;  /* identity of the handle */
 	int watch;     /* inotify's number for it, or -1 */
+	u64 suspect_until; /* a close was reported, and may not have gone through then */
 	struct object *next_same_hash;
 	/* The last fd and pin are gone (other objects may still hold it); NULL when nobody cares.
 	 */

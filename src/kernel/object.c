@@ -11,7 +11,9 @@
  *
  * Asking that of every object all the time would cost; inotify reports the last close of a
  * description (IN_CLOSE) and so says when and where to ask. flock alone decides: when
- * inotify is not to be had, every object is asked.
+ * inotify is not to be had, every object is asked. Linux reports a close a moment before it
+ * drops the lock, so an object found open after a report stays a suspect for a while and is
+ * asked again by later sweeps.
  *
  * Anyone may find an object whose last reference is just being dropped; like Linux, a
  * lookup takes a reference only when there still is one.
@@ -512,21 +514,44 @@ static bool closes_has(const struct closes *closes, int watch)
 	for (u32 i = 0; i < closes->n; i++)
 		if (closes->watch[i] == watch)
 			return true;
-	return closes->all;
+	return false;
+}
+
+#define SUSPECT_NS 200000000ull
+
+/* Should this object be asked? */
+static bool is_due(struct object *object, const struct closes *closes, u64 now)
+{
+	if (!object->has_fd)
+		return false;
+	if (object->watch < 0 || closes->all)
+		return true;
+	if (closes_has(closes, object->watch))
+		object->suspect_until = now + SUSPECT_NS;
+	return object->suspect_until > now;
 }
 
 /* Takes the fds' reference from objects that no client has open; the caller drops it. */
 static void collect_closed(struct skep *skep, const struct closes *closes, object_vec *closed)
 {
+	u64 now = os_clock_ns(OS_CLOCK_MONOTONIC);
+
 	for (u32 i = 0; i < skep->n_buckets; i++) {
 		for (struct object *o = skep->buckets[i]; o; o = o->next_same_hash) {
-			if (!o->has_fd || (o->watch >= 0 && !closes_has(closes, o->watch)))
+			if (!is_due(o, closes, now))
 				continue;
-			if (handle_is_open(o) || !vec_push(closed, o))
+			if (handle_is_open(o) || !vec_push(closed, o)) {
+				skep->suspects_until = MAX(skep->suspects_until, o->suspect_until);
 				continue;
+			}
 			o->has_fd = false;
 		}
 	}
+}
+
+static bool has_suspects(const struct skep *skep)
+{
+	return skep->suspects_until && skep->suspects_until > os_clock_ns(OS_CLOCK_MONOTONIC);
 }
 
 void skep_sweep(struct skep *skep)
@@ -539,7 +564,7 @@ void skep_sweep(struct skep *skep)
 		closes_read(skep, &closes);
 	if (skep->must_sweep_all)
 		closes.all = closes.any = true;
-	if (closes.any)
+	if (closes.any || has_suspects(skep))
 		collect_closed(skep, &closes, &closed);
 	pthread_mutex_unlock(&skep->lock);
 

@@ -32,10 +32,31 @@ struct run_slot {
 	u32 cancelling;
 	s64 budget;
 	struct task_info own_task;
+	struct kernel_task *present;
 } __attribute__((aligned(128)));
 
-/* Where this thread found a slot last: only a hint. */
-static _Thread_local u32 slot_hint __attribute__((tls_model("initial-exec")));
+/*
+ * Who has a slot. A thread keeps the slot it ran in as its own while nothing runs there, so
+ * that its next run claims it with plain loads and stores; others may take an idle slot away:
+ *
+ *	owner:	active = epoch; compiler barrier; if (owner != me) active = 0, look elsewhere
+ *	taker:	owner = me (CAS); barrier in all threads; if (active) give back
+ *
+ * Either the owner's store to `active` came before the barrier and the taker sees it, or the
+ * owner sees that it is the owner no more.
+ *
+ *	epoch slot.owner	0: nobody; else the token of a thread, OWNER_COMMAND of a command
+ *	epoch slot.active	not 0: somebody runs in it, and only this keeps takers away
+ */
+#define OWNER_NONE    0
+#define OWNER_COMMAND 1
+#define OWNER_UNSET   UINT32_MAX
+
+#define FAST_TLS __attribute__((tls_model("initial-exec")))
+
+static _Thread_local u32 my_token FAST_TLS = OWNER_UNSET;
+static _Thread_local u32 my_slot FAST_TLS; /* where this thread ran last */
+static u32 last_token = OWNER_COMMAND;
 
 /* ---- the world of a run in this process ---- */
 
@@ -49,6 +70,23 @@ static int own_write_user(struct run_ctx *rc, u64 dst, const void *src, u32 size
 	return os_copy_to(dst, src, size);
 }
 
+/* The task_struct that programs follow pointers from: one a slot, made when first asked for. */
+static u64 present_task(struct run_slot *slot)
+{
+	const struct kernel_task_facts facts = {
+		.info = slot->own_task,
+		.ppid = (u32)getppid(),
+		.euid = geteuid(),
+		.egid = getegid(),
+		.nr_threads = 1,
+		.cpu = slot->index,
+	};
+
+	if (!slot->present)
+		slot->present = kernel_task_alloc(&slot->skep->arena);
+	return slot->present ? kernel_task_fill(&slot->skep->arena, slot->present, &facts) : 0;
+}
+
 static void own_load_task(struct run_ctx *rc)
 {
 	struct run_slot *slot = CONTAINER_OF(rc, struct run_slot, rc);
@@ -60,6 +98,7 @@ static void own_load_task(struct run_ctx *rc)
 	task->gid = getgid();
 	os_thread_name(task->comm);
 	task->task_addr = 0;
+	task->task_addr = present_task(slot);
 	rc->task = task;
 }
 
@@ -87,34 +126,77 @@ static const struct world_ops own_world = {
 
 /* ---- slots ---- */
 
-static bool slot_try(struct skep *skep, u32 at)
+/* The owner's half of the bargain. */
+static inline bool slot_activate(struct skep *skep, u32 at, u32 token)
 {
-	u32 *owner = &skep->epoch.slot[at].owner;
-	u32 nobody = 0;
+	struct epoch_slot *slot = &skep->epoch.slot[at];
 
-	return load_relaxed(owner) == 0 && cas_acq_rel(owner, &nobody, 1);
+	epoch_enter(&skep->epoch, at);
+	if (LIKELY(load_relaxed(&slot->owner) == token))
+		return true;
+	epoch_leave(&skep->epoch, at);
+	return false;
 }
 
-/* A free slot in [first, first + n), or -1. */
-static NOINLINE int slot_search(struct skep *skep, u32 first, u32 n, u32 hint)
+/* The taker's half: the slot as `token`'s, and active. */
+static bool slot_take(struct skep *skep, u32 at, u32 token)
 {
-	for (u32 i = 0; i < n; i++) {
-		u32 at = first + (hint + i) % n;
+	struct epoch_slot *slot = &skep->epoch.slot[at];
+	u32 was = load_relaxed(&slot->owner), mine = token;
 
-		if (slot_try(skep, at))
-			return (int)at;
+	if (load_acquire(&slot->active) || !cas_acq_rel(&slot->owner, &was, token))
+		return false;
+	if (was != OWNER_NONE && was != token) {
+		os_barrier_all_threads();
+		if (load_acquire(&slot->active)) {
+			cas_acq_rel(&slot->owner, &mine, was);
+			return false;
+		}
+	}
+	return slot_activate(skep, at, token);
+}
+
+static u32 token_of_thread(void)
+{
+	if (my_token == OWNER_UNSET)
+		my_token = fetch_add_relaxed(&last_token, 1) + 1;
+	return my_token;
+}
+
+/* An idle slot, nobody's first; -1 when all are running. */
+static NOINLINE int slot_search(struct skep *skep)
+{
+	u32 token = token_of_thread();
+
+	for (u32 pass = 0; pass < 2; pass++) {
+		for (u32 i = 0; i < skep->cpus; i++) {
+			u32 at = (my_slot + i) % skep->cpus;
+
+			if (!pass && load_relaxed(&skep->epoch.slot[at].owner) != OWNER_NONE)
+				continue;
+			if (slot_take(skep, at, token)) {
+				my_slot = at;
+				return (int)at;
+			}
+		}
 	}
 	return -1;
 }
 
 u32 command_enter(struct skep *skep)
 {
-	int at;
+	for (u32 i = my_slot;; i++) {
+		u32 at = skep->cpus + i % COMMAND_SLOTS, nobody = OWNER_NONE;
+		u32 *owner = &skep->epoch.slot[at].owner;
 
-	while ((at = slot_search(skep, skep->cpus, COMMAND_SLOTS, slot_hint)) < 0)
-		sched_yield();
-	epoch_enter(&skep->epoch, (u32)at);
-	return (u32)at;
+		if (load_relaxed(owner) == OWNER_NONE &&
+		    cas_acq_rel(owner, &nobody, OWNER_COMMAND)) {
+			epoch_enter(&skep->epoch, at);
+			return at;
+		}
+		if (i % COMMAND_SLOTS == COMMAND_SLOTS - 1)
+			sched_yield();
+	}
 }
 
 void command_leave(struct skep *skep, u32 slot)
@@ -143,18 +225,19 @@ static void slot_set_up(struct run_slot *slot, const struct run_params *params)
 
 struct run_slot *run_enter(struct skep *skep, const struct run_params *params)
 {
-	u32 at = slot_hint;
+	u32 at = my_slot;
 
 	if (UNLIKELY(skep_is_forked(skep)))
 		return NULL;
-	if (UNLIKELY(at >= skep->cpus || !slot_try(skep, at))) {
-		int found = slot_search(skep, 0, skep->cpus, at);
+	if (UNLIKELY(at >= skep->cpus || load_relaxed(&skep->epoch.slot[at].owner) != my_token ||
+		     load_relaxed(&skep->epoch.slot[at].active) ||
+		     !slot_activate(skep, at, my_token))) {
+		int found = slot_search(skep);
 
 		if (found < 0)
 			return NULL;
-		slot_hint = at = (u32)found;
+		at = (u32)found;
 	}
-	epoch_enter(&skep->epoch, at);
 	slot_set_up(&skep->slots[at], params ? params : &no_params);
 	return &skep->slots[at];
 }
@@ -163,9 +246,8 @@ struct run_slot *run_enter_on(struct skep *skep, u32 cpu)
 {
 	if (cpu >= skep->cpus || skep_is_forked(skep))
 		return NULL;
-	while (!slot_try(skep, cpu))
+	while (!slot_take(skep, cpu, token_of_thread()))
 		sched_yield();
-	epoch_enter(&skep->epoch, cpu);
 	slot_set_up(&skep->slots[cpu], &no_params);
 	return &skep->slots[cpu];
 }
@@ -173,7 +255,6 @@ struct run_slot *run_enter_on(struct skep *skep, u32 cpu)
 void run_leave(struct run_slot *slot)
 {
 	epoch_leave(&slot->skep->epoch, slot->index);
-	epoch_unclaim(&slot->skep->epoch, slot->index);
 }
 
 struct run_ctx *run_slot_ctx(struct run_slot *slot)

@@ -401,7 +401,8 @@ TEST(the_presented_btf_is_found_by_its_id)
 	CHECK(info.btf_size > 1000);
 	CHECK_EQ(BPF(&w, BPF_MAP_CREATE, attr_map_create, .map_type = BPF_MAP_TYPE_ARRAY,
 		     .key_size = 4, .value_size = 4, .max_entries = 1, .btf_fd = (u32)fd,
-		     .btf_key_type_id = 1, .btf_value_type_id = 1), -EACCES);
+		     .btf_key_type_id = 1, .btf_value_type_id = 1),
+		 -EACCES);
 	close(fd);
 	CHECK_EQ(count_ids(&w, BPF_BTF_GET_NEXT_ID), 1);
 	world_end(&w);
@@ -468,6 +469,31 @@ TEST(a_test_run_answers_packet_size_and_what_does_not_fit)
 	CHECK_EQ(world_bpf(&w, BPF_PROG_TEST_RUN, &attr, sizeof(attr)), -ENOSPC);
 	CHECK_EQ(attr.test.data_size_out, sizeof(in));
 	CHECK(!memcmp(in, out, 10) && !out[10]);
+	world_end(&w);
+}
+
+/* r0 = task->tgid, by way of bpf_get_current_task and bpf_probe_read_kernel. */
+TEST(a_run_in_this_process_has_a_task)
+{
+	struct world w = world_skep();
+	const struct bpf_insn insns[] = {
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_current_task),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_0, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0,
+		     offsetof(struct kernel_task_struct, tgid)),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, -8),
+		MOV_IMM(BPF_REG_2, 4),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_10, -8, 0),
+		EXIT,
+	};
+	int prog = prog_load(&w, BPF_PROG_TYPE_RAW_TRACEPOINT, insns, ARRAY_SIZE(insns));
+	union attr attr = { .test = { .prog_fd = (u32)prog } };
+
+	REQUIRE(prog >= 0);
+	CHECK_EQ(world_bpf(&w, BPF_PROG_TEST_RUN, &attr, sizeof(attr)), 0);
+	CHECK_EQ(attr.test.retval, getpid());
 	world_end(&w);
 }
 

@@ -146,7 +146,8 @@ static void check_globals(struct bpf_object *object)
 {
 	struct bpf_map *bss = bpf_object__find_map_by_name(object, ".bss");
 	struct bpf_map *rodata = bpf_object__find_map_by_name(object, ".rodata");
-	const u64 *total = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bss), 0);
+	const u64 *total =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bss), 0);
 	u32 key = 0;
 	u8 value[64];
 

@@ -15,21 +15,50 @@
 
 /* Linux 6.18's, by number. */
 static const char *const map_types[] = {
-	"", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array",
-	"stack_trace", "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps",
-	"hash_of_maps", "devmap", "sockmap", "cpumap", "xskmap", "sockhash", "cgroup_storage",
-	"reuseport_sockarray", "percpu_cgroup_storage", "queue", "stack", "sk_storage",
-	"devmap_hash", "struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter",
-	"user_ringbuf", "cgrp_storage", "arena",
+	"",
+	"hash",
+	"array",
+	"prog_array",
+	"perf_event_array",
+	"percpu_hash",
+	"percpu_array",
+	"stack_trace",
+	"cgroup_array",
+	"lru_hash",
+	"lru_percpu_hash",
+	"lpm_trie",
+	"array_of_maps",
+	"hash_of_maps",
+	"devmap",
+	"sockmap",
+	"cpumap",
+	"xskmap",
+	"sockhash",
+	"cgroup_storage",
+	"reuseport_sockarray",
+	"percpu_cgroup_storage",
+	"queue",
+	"stack",
+	"sk_storage",
+	"devmap_hash",
+	"struct_ops",
+	"ringbuf",
+	"inode_storage",
+	"task_storage",
+	"bloom_filter",
+	"user_ringbuf",
+	"cgrp_storage",
+	"arena",
 };
 
 static void put_intro(struct text *out)
 {
-	text_put(out,
-		 "# Status\n\n"
-		 "What of Linux 6.18's eBPF is in Skep. What is absent answers with the errno that Linux\n"
-		 "has for it, so feature probes see it as absent. Made from the code's own tables by\n"
-		 "`tests/kernel/status.c`, which also checks that this page is in step.\n");
+	text_put(
+	    out,
+	    "# Status\n\n"
+	    "What of Linux 6.18's eBPF is in Skep. What is absent answers with the errno that Linux\n"
+	    "has for it, so feature probes see it as absent. Made from the code's own tables by\n"
+	    "`tests/kernel/status.c`, which also checks that this page is in step.\n");
 }
 
 static void put_commands(struct text *out)
@@ -38,10 +67,13 @@ static void put_commands(struct text *out)
 	for (u32 i = 0; i < SKEP_COMMAND_COUNT; i++) {
 		const struct command *c = &skep_commands[i];
 
-		text_printf(out, "| %u | `%s` | %s |\n", i, c->name, *c->note ? c->note : "complete");
+		text_printf(out, "| %u | `%s` | %s |\n", i, c->name,
+			    *c->note ? c->note : "complete");
 	}
-	text_put(out, "\nNot in any command: tokens, offload to network devices, signatures of programs\n"
-		      "and CO-RE relocation by the kernel (libbpf does it).\n");
+	text_put(
+	    out,
+	    "\nNot in any command: tokens, offload to network devices, signatures of programs\n"
+	    "and CO-RE relocation by the kernel (libbpf does it).\n");
 }
 
 static void put_map_types(struct text *out)
@@ -62,7 +94,7 @@ static void put_attachers(struct text *out, struct skep *skep, u32 prog_type)
 {
 	const char *comma = "";
 
-	vec_for_each(r, &skep->attachers) {
+	vec_for_each (r, &skep->attachers) {
 		if (r->attacher->prog_type != prog_type)
 			continue;
 		text_printf(out, "%s`%s` by %s", comma, r->attacher->name, vias[r->attacher->via]);
@@ -74,10 +106,11 @@ static void put_attachers(struct text *out, struct skep *skep, u32 prog_type)
 
 static void put_prog_types(struct text *out, struct skep *skep)
 {
-	text_put(out, "\n## Program types\n\n\"verify\": the verifier knows its context and helpers "
-		      "(`skep verify`);\nPROG_LOAD answers EINVAL.\n\n"
-		      "| number | type | PROG_LOAD | PROG_TEST_RUN | attaches to |\n"
-		      "|---|---|---|---|---|\n");
+	text_put(out,
+		 "\n## Program types\n\n\"verify\": the verifier knows its context and helpers "
+		 "(`skep verify`);\nPROG_LOAD answers EINVAL.\n\n"
+		 "| number | type | PROG_LOAD | PROG_TEST_RUN | attaches to |\n"
+		 "|---|---|---|---|---|\n");
 	for (u32 i = 1; i < skep->model.n_prog_types; i++) {
 		const struct prog_type_model *type = skep->model.prog_types[i];
 
@@ -91,8 +124,9 @@ static void put_prog_types(struct text *out, struct skep *skep)
 		put_attachers(out, skep, i);
 		text_put(out, " |\n");
 	}
-	text_put(out, "| - | skep/NAME | yes | by its bytes, without pointers | the embedding program's "
-		      "hooks |\n");
+	text_put(out,
+		 "| - | skep/NAME | yes | by its bytes, without pointers | the embedding program's "
+		 "hooks |\n");
 }
 
 static const char *errno_text(int err, const char *name)
@@ -102,18 +136,20 @@ static const char *errno_text(int err, const char *name)
 
 static void put_differences(struct text *out)
 {
-	text_put(out, "\n## Answers that differ from Linux\n\n"
-		      "Found by `tests/kernel/abi.c`, which makes about 100,000 calls to both and accepts\n"
-		      "no others.\n\n| command | field at | Skep | Linux | why |\n|---|---|---|---|---|\n");
+	text_put(
+	    out,
+	    "\n## Answers that differ from Linux\n\n"
+	    "Found by `tests/kernel/abi.c`, which makes about 100,000 calls to both and accepts\n"
+	    "no others.\n\n| command | field at | Skep | Linux | why |\n|---|---|---|---|---|\n");
 #define ANY (-1)
-#define ROW(command, offset, skep_errno, linux_errno, reason)                                      \
-	if ((offset) == ANY_WORD)                                                                  \
-		text_printf(out, "| %s | - | %s | %s | %s |\n", #command,                          \
-			    errno_text(skep_errno, #skep_errno),                                   \
-			    errno_text(linux_errno, #linux_errno), reason);                        \
-	else                                                                                       \
-		text_printf(out, "| %s | %u | %s | %s | %s |\n", #command, (u32)(offset),          \
-			    errno_text(skep_errno, #skep_errno),                                   \
+#define ROW(command, offset, skep_errno, linux_errno, reason)                             \
+	if ((offset) == ANY_WORD)                                                         \
+		text_printf(out, "| %s | - | %s | %s | %s |\n", #command,                 \
+			    errno_text(skep_errno, #skep_errno),                          \
+			    errno_text(linux_errno, #linux_errno), reason);               \
+	else                                                                              \
+		text_printf(out, "| %s | %u | %s | %s | %s |\n", #command, (u32)(offset), \
+			    errno_text(skep_errno, #skep_errno),                          \
 			    errno_text(linux_errno, #linux_errno), reason);
 	KNOWN_DIFFERENCES(ROW)
 #undef ROW
