@@ -24,8 +24,8 @@ TEST(text_formats_as_printf_does)
 
 		SAME("%lld|%5lld|%-5lld|%05lld|%+lld|% lld", v, v, v, v, v, v);
 		SAME("%llx|%#llx|%016llx|%-8llxz|%llo|%llu|%llX", v, v, v, v, v, v, v);
-		SAME("%d %u %x %hhd %hd %hhu %hu", (int)v, (int)v, (int)v, (int)v, (int)v, (int)v,
-		     (int)v);
+		SAME("%d %u %x", (int)v, (unsigned)v, (unsigned)v);
+		SAME("%hhd %hd %hhu %hu", (s8)v, (s16)v, (u8)v, (u16)v);
 		SAME("%.3lld|%8.3lld|%-8.3lld|%.0lld", v, v, v, v);
 	}
 	SAME("%s|%10s|%-10s|%.2s|%c|%%|%.*s|%*d", "abc", "abc", "abc", "abc", 'x', 1, "zy", 4, 7);
