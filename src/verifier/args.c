@@ -5,6 +5,7 @@
  * for memory that all bytes it may touch exist, for every size the bounds allow.
  */
 #include "btf/btf.h"
+#include "helpers/format.h"
 #include "verifier/args.h"
 
 #define MAX_VAR_SIZE (1LL << 29)
@@ -376,6 +377,20 @@ static int check_arg(struct env *env, struct call_args *args, u32 i)
 	return err ? err : check_action(env, args, i, arg);
 }
 
+/* bpf_snprintf(out, size, fmt, data, data_len): the format is known, so it is checked now. */
+static int check_format(struct env *env)
+{
+	const struct reg *fmt = cur_reg(env, 3), *len = cur_reg(env, 5);
+	const struct map_facts *facts = env->maps.data[fmt->map].facts;
+
+	if (!scalar_is_const(&len->val) || len->val.umin % 8)
+		return refuse(env, -EINVAL, "format", "R5 is not a known multiple of 8");
+	if (format_check((const char *)facts->const_values + fmt->off,
+			 facts->const_size - (u64)fmt->off, (u32)(len->val.umin / 8)))
+		return refuse(env, -EINVAL, "format", "Invalid format string");
+	return 0;
+}
+
 int args_check(struct env *env, struct call_args *args)
 {
 	for (u32 i = 0; i < 5; i++) {
@@ -387,6 +402,8 @@ int args_check(struct env *env, struct call_args *args)
 		if (err)
 			return err;
 	}
+	if (args->proto->id == BPF_FUNC_snprintf)
+		return check_format(env);
 	if (args->proto->id == BPF_FUNC_get_local_storage && !reg_is_null(cur_reg(env, 2)))
 		return refuse(env, -EINVAL, "reserved-fields",
 			      "get_local_storage() doesn't support non-zero flags");
@@ -440,7 +457,11 @@ static u64 types_of_helper(u32 id)
 		       TYPE(ARRAY_OF_MAPS) | TYPE(HASH_OF_MAPS) | TYPE(DEVMAP) |
 		       TYPE(DEVMAP_HASH) | TYPE(CPUMAP) | TYPE(XSKMAP) | TYPE(SOCKMAP) |
 		       TYPE(SOCKHASH);
-	case BPF_FUNC_map_update_elem:
+	case BPF_FUNC_sk_select_reuseport:
+		return TYPE(REUSEPORT_SOCKARRAY) | TYPE(SOCKMAP) | TYPE(SOCKHASH);
+	case BPF_FUNC_map_update_elem: /* sockets cannot be told from values yet: no SOCKMAP */
+		return TYPE(HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |
+		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) | TYPE(LPM_TRIE);
 	case BPF_FUNC_map_delete_elem:
 		return TYPE(HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |
 		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) | TYPE(LPM_TRIE) |

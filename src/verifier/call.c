@@ -330,9 +330,6 @@ int call_step(struct env *env, const struct bpf_insn *insn)
 	env->jumps++;
 	if (insn->src_reg == BPF_PSEUDO_CALL)
 		return subprog_call(env);
-	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
-		return refuse(env, -EINVAL, "unsupported",
-			      "calling kernel function is not allowed: Skep's kernel has no kfuncs yet");
 	return helper_call(env, insn);
 }
 

@@ -141,6 +141,9 @@ int insns_check(struct env *env)
 		err = isa_decode(insn, env->len - i, &why);
 		if (err < 0)
 			return refuse(env, err, "bad-instruction", "%s", words);
+		if (insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+			return refuse(env, -EINVAL, "unsupported",
+				      "calling kernel function is not allowed: Skep's kernel has no kfuncs yet");
 		if (insn_is_ldimm64(insn)) {
 			err = resolve_ldimm64(env, i++);
 			if (err)

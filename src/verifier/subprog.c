@@ -157,6 +157,10 @@ int callback_call(struct env *env, const struct call_args *args)
 	struct state *round;
 	int err;
 
+	/* Only a number says how often the function runs. */
+	if (args->proto->id == BPF_FUNC_loop && !reg_is_scalar(cur_reg(env, 1)))
+		return refuse(env, -EACCES, "argument-type", "R1 type=%s expected=scalar",
+			      reg_kind_name(cur_reg(env, 1)->kind));
 	env->aux[env->at].calls_callback = true;
 	env->subprogs[args->callback].callback = true;
 	if (rounds_done(env, args)) {
