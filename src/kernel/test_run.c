@@ -75,10 +75,14 @@ int test_answer(const struct test_run *run, const struct test_packet *packet, u3
 	const struct attr_test_run *a = run->attr;
 	u32 size = packet->size + packet->more_size;
 	u32 room = a->data_size_out ? MIN(size, a->data_size_out) : size;
-	u32 first = MIN(room, packet->size);
+	u32 first = room - packet->more_size;
 
+	/* As Linux, the second piece goes before the first: with no room for it there is no answer.
+	 */
+	if (a->data_out && room < packet->more_size)
+		return -ENOSPC;
 	if (a->data_out && (user_write(a->data_out, packet->data, first) ||
-			    user_write(a->data_out + first, packet->more, room - first)))
+			    user_write(a->data_out + first, packet->more, packet->more_size)))
 		return -EFAULT;
 	if (attr_answer(run->call, attr_test_run, data_size_out, size) ||
 	    attr_answer(run->call, attr_test_run, retval, retval) ||

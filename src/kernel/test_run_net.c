@@ -54,9 +54,12 @@ struct frame {
 	u32 total;
 };
 
+/* A page at least, so that there is room to grow into as on Linux. */
 static int frame_init(struct frame *frame, const struct test_run *run, u32 size, u32 headroom)
 {
-	frame->total = headroom + (u32)align_up(size, 64) + TAILROOM;
+	u32 need = headroom + (u32)align_up(size, 64) + TAILROOM;
+
+	frame->total = MAX(need, (u32)PAGE);
 	frame->memory = calloc(1, frame->total);
 	if (!frame->memory)
 		return -ENOMEM;
@@ -93,15 +96,13 @@ static int skb_check(const struct __sk_buff *skb, u32 len)
 	return 0;
 }
 
-/* Who the frame is for, as a loopback device with address 0 sees it. */
+/* Who the frame is for, as a loopback device sees it: its address, and that of all, is 0. */
 static u32 packet_type(const u8 *frame)
 {
-	static const u8 none[6], broadcast[6] = { 255, 255, 255, 255, 255, 255 };
+	static const u8 own[6];
 
-	if (!memcmp(frame, none, 6))
+	if (!memcmp(frame, own, 6))
 		return 0; /* PACKET_HOST */
-	if (!memcmp(frame, broadcast, 6))
-		return 1; /* PACKET_BROADCAST */
 	return frame[0] & 1 ? 2 /* PACKET_MULTICAST */ : 3 /* PACKET_OTHERHOST */;
 }
 
@@ -115,7 +116,8 @@ static bool header_fits(const u8 *frame, u32 size)
 				    : true;
 }
 
-static void skb_begin(struct skb_run_ctx *rc, const struct frame *frame, u32 size, bool is_l2)
+static void skb_begin(struct skb_run_ctx *rc, const struct frame *frame, u32 size, bool is_l2,
+		      bool has_ctx)
 {
 	struct __sk_buff *skb = &rc->skb;
 	u16 protocol;
@@ -132,7 +134,8 @@ static void skb_begin(struct skb_run_ctx *rc, const struct frame *frame, u32 siz
 	skb->protocol = protocol;
 	skb->pkt_type = packet_type(frame->data);
 	skb->ifindex = skb->ifindex ? skb->ifindex : LOOPBACK;
-	skb->wire_len = skb->wire_len ? skb->wire_len : skb->len;
+	if (has_ctx && !skb->wire_len)
+		skb->wire_len = skb->len;
 }
 
 static void skb_fill_answer(const struct skb_run_ctx *rc, struct __sk_buff *out)
@@ -161,7 +164,7 @@ static int skb_run(const struct test_run *run, const struct frame *frame, struct
 	u8 *start;
 	int err;
 
-	skb_begin(&rc, frame, size, is_l2);
+	skb_begin(&rc, frame, size, is_l2, has_ctx);
 	err = test_repeat(run, &rc, &retval, &duration);
 	if (err)
 		return err;
@@ -269,14 +272,13 @@ static int xdp_run(const struct test_run *run, struct xdp_test *t, const struct 
 		.data = frame->data + t->meta,
 		.data_end = frame->data + t->linear,
 		.data_meta = frame->data,
-		.hard_start = frame->memory,
-		.hard_end = frame->data + t->linear,
+		.hard_start = frame->memory + XDP_FRAME_SIZE,
+		.hard_end =
+		    size == t->linear ? frame->memory + PAGE - TAILROOM : frame->data + t->linear,
 	};
 	struct test_packet packet;
 	int err;
 
-	if (size == t->linear)
-		rc.hard_end = frame->memory + frame->total - TAILROOM;
 	err = test_repeat(run, &rc, &retval, &duration);
 	if (err)
 		return err;

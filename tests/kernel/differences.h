@@ -31,6 +31,7 @@
 	"- Pins are names below /sys/fs/bpf in the kernel object, not files.\n"                           \
 	"- Per-CPU values have one copy for each presented CPU (skep_opts.cpus).\n"                       \
 	"- Program info: no jited line info; of several functions the first has the length of all.\n"     \
+	"- XDP test packets larger than a page: the adjust helpers work on the first page.\n"              \
 	"- Batches of a hash give elements, not whole buckets, and never ENOSPC.\n"
 
 #endif
