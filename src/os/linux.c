@@ -224,6 +224,34 @@ void os_barrier_all_threads(void)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
+/*
+ * getpid without the system call. The note of it is on a page that a forked child finds
+ * zeroed; where the system cannot do that, there is no page and no note.
+ */
+static pid_t own_pid(void)
+{
+	static pid_t *note;
+	pid_t *page = __atomic_load_n(&note, __ATOMIC_ACQUIRE), *none = NULL, pid;
+
+	if (!page) {
+		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page == MAP_FAILED)
+			return getpid();
+		if (madvise(page, 4096, MADV_WIPEONFORK) ||
+		    !__atomic_compare_exchange_n(&note, &none, page, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE)) {
+			munmap(page, 4096);
+			return getpid();
+		}
+	}
+	pid = __atomic_load_n(page, __ATOMIC_RELAXED);
+	if (!pid) {
+		pid = getpid();
+		__atomic_store_n(page, pid, __ATOMIC_RELAXED);
+	}
+	return pid;
+}
+
 int os_copy_from(void *dst, u64 src, size_t size)
 {
 	struct iovec local = { dst, size };
@@ -231,7 +259,7 @@ int os_copy_from(void *dst, u64 src, size_t size)
 
 	if (!size)
 		return 0;
-	return syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0) == (long)size ? 0
+	return syscall(SYS_process_vm_readv, own_pid(), &local, 1, &remote, 1, 0) == (long)size ? 0
 											       : -EFAULT;
 }
 
@@ -242,7 +270,7 @@ int os_copy_to(u64 dst, const void *src, size_t size)
 
 	if (!size)
 		return 0;
-	return syscall(SYS_process_vm_writev, getpid(), &local, 1, &remote, 1, 0) == (long)size
+	return syscall(SYS_process_vm_writev, own_pid(), &local, 1, &remote, 1, 0) == (long)size
 		   ? 0
 		   : -EFAULT;
 }
