@@ -23,9 +23,11 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/check.h"
 #include "loader/reason.h"
 
 #define LOG_SIZE         (16u << 20) /* the most libbpf itself would ask for */
+#define MAX_OBJECT       ((size_t)256 << 20)
 #define PROG_TYPE_CUSTOM 0x10000
 
 struct loader {
@@ -283,13 +285,9 @@ static int fail(struct loader_error *error, int err, const char *fmt, ...)
 	return err;
 }
 
-static int fail_open(struct loader *loader, int err, struct loader_error *error)
+static int fail_open(const struct loader *loader, int err, const char *cause,
+		     struct loader_error *error)
 {
-	char cause[512];
-
-	last_warning(loader, cause, sizeof(cause));
-	if (err == -ENOENT && access(loader->name, F_OK))
-		return fail(error, err, "%s: no such file", loader->name);
 	if (err == -ENOMEM)
 		return fail(error, err, "%s: out of memory", loader->name);
 	return fail(error, err,
@@ -298,13 +296,97 @@ static int fail_open(struct loader *loader, int err, struct loader_error *error)
 		    loader->name, cause[0] ? cause : strerror(-err));
 }
 
+/* All of a file, which may be a pipe. 0 or -errno; *bytes is malloc'ed. */
+static int read_file(const char *path, void **bytes, size_t *size)
+{
+	FILE *in = fopen(path, "re");
+	size_t cap = 0, n;
+	char *grown;
+	int err = 0;
+
+	*bytes = NULL;
+	*size = 0;
+	if (!in)
+		return -errno;
+	do {
+		cap = cap ? 2 * cap : 1 << 16;
+		grown = cap <= MAX_OBJECT ? realloc(*bytes, cap) : NULL;
+		if (!grown) {
+			err = cap <= MAX_OBJECT ? -ENOMEM : -EFBIG;
+			break;
+		}
+		*bytes = grown;
+		errno = 0;
+		n = fread(grown + *size, 1, cap - *size, in);
+		*size += n;
+		if (ferror(in))
+			err = errno ? -errno : -EIO;
+	} while (!err && *size == cap);
+	fclose(in);
+	return err;
+}
+
+/* "dir/prog.bpf.o" is object "prog": what libbpf names .rodata and such after. */
+static void object_name(const char *path, char *out, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+
+	snprintf(out, size, "%.*s", (int)strcspn(base, "."), base);
+	if (!out[0])
+		snprintf(out, size, "object");
+}
+
+static int open_bytes(struct loader *loader, const void *bytes, size_t size,
+		      struct loader_error *error)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	char name[BPF_OBJ_NAME_LEN], cause[512];
+	struct scope scope;
+	int err = 0;
+
+	if (check_object(bytes, size, cause, sizeof(cause)))
+		return fail_open(loader, -EINVAL, cause, error);
+	object_name(loader->name, name, sizeof(name));
+	opts.object_name = name;
+	scope = enter(loader);
+	loader->object = bpf_object__open_mem(bytes, size, &opts);
+	if (!loader->object)
+		err = errno ? -errno : -EINVAL;
+	if (!err)
+		err = describe(loader);
+	leave(scope);
+	if (!err)
+		return 0;
+	last_warning(loader, cause, sizeof(cause));
+	return fail_open(loader, err, cause, error);
+}
+
+static int open_source(struct loader *loader, const struct loader_source *source,
+		       struct loader_error *error)
+{
+	void *bytes;
+	size_t size;
+	int err;
+
+	if (source->bytes)
+		return open_bytes(loader, source->bytes, source->size, error);
+	err = read_file(source->path, &bytes, &size);
+	if (err == -ENOENT)
+		fail(error, err, "%s: no such file", source->path);
+	else if (err)
+		fail(error, err, "%s: cannot be read: %s", source->path, strerror(-err));
+	else
+		err = open_bytes(loader, bytes, size, error);
+	free(bytes);
+	return err;
+}
+
 int loader_open(const struct loader_kernel *kernel, const struct loader_source *source,
 		struct loader **out, struct loader_error *error)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct loader *loader = calloc(1, sizeof(*loader));
-	struct scope scope;
-	int err = 0;
+	int err;
 
 	*out = NULL;
 	if (loader)
@@ -318,18 +400,8 @@ int loader_open(const struct loader_kernel *kernel, const struct loader_source *
 	loader->kernel.bpf = watch_bpf;
 	loader->kernel.context = watch_context;
 	loader->kernel.data = loader;
-	scope = enter(loader);
-	/* The name opens every map's: libbpf makes it from a file's by itself. */
-	opts.object_name = source->bytes ? "object" : NULL;
-	loader->object = source->bytes ? bpf_object__open_mem(source->bytes, source->size, &opts)
-				       : bpf_object__open_file(source->path, &opts);
-	if (!loader->object)
-		err = errno ? -errno : -EINVAL;
-	if (!err)
-		err = describe(loader);
-	leave(scope);
+	err = open_source(loader, source, error);
 	if (err) {
-		fail_open(loader, err, error);
 		loader_close(loader);
 		return err;
 	}

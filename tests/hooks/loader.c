@@ -147,6 +147,75 @@ TEST(what_is_not_an_object_is_told)
 	CHECK(strstr(error.text, "clang -target bpf"));
 }
 
+static u32 random_below(u32 *state, u32 n)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state % n;
+}
+
+/* Answers so that libbpf goes on: the kernel behind it is not what is tested. */
+static int agreeing(void *data, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	if (cmd == BPF_MAP_CREATE || cmd == BPF_PROG_LOAD || cmd == BPF_BTF_LOAD)
+		return (int)syscall(SYS_memfd_create, "object", 1);
+	return 0;
+}
+
+static void damage(u8 *bytes, u32 size, u32 *state)
+{
+	for (u32 n = 1 + random_below(state, 4); n; n--) {
+		u32 at = random_below(state, size - 8);
+
+		switch (random_below(state, 4)) {
+		case 0:
+			bytes[at] ^= (u8)(1 << random_below(state, 8));
+			break;
+		case 1:
+			bytes[at] = (u8)random_below(state, 256);
+			break;
+		case 2:
+			memset(bytes + at, random_below(state, 2) ? 0xff : 0, 8);
+			break;
+		case 3: /* likely an id, an offset or a size */
+			at &= ~3u;
+			memcpy(bytes + at, &(u32){ random_below(state, 64) }, 4);
+		}
+	}
+}
+
+TEST(damaged_objects_are_errors_and_never_crashes)
+{
+	static u8 whole[1 << 16], damaged[1 << 16];
+	struct loader_kernel kernel = { .bpf = agreeing };
+	struct loader_error error;
+	u32 state = 2463534242u, opened = 0, rounds = 3000;
+	FILE *in = fopen(object().path, "rb");
+	u32 size;
+
+	REQUIRE(in);
+	size = (u32)fread(whole, 1, sizeof(whole), in);
+	fclose(in);
+	REQUIRE(size > 1000 && size < sizeof(whole));
+	for (u32 i = 0; i < rounds; i++) {
+		struct loader_source source = { .path = "damaged", .bytes = damaged, .size = size };
+		struct loader *loader;
+
+		memcpy(damaged, whole, size);
+		damage(damaged, size, &state);
+		if (loader_open(&kernel, &source, &loader, &error)) {
+			CHECK(error.err < 0 && strlen(error.text) > 10);
+			continue;
+		}
+		opened++;
+		loader_load(loader, &error);
+		loader_close(loader);
+	}
+	test_note("%u of %u damaged objects opened", opened, rounds);
+	CHECK(opened > rounds / 10 && opened < rounds - rounds / 10);
+}
+
 static void append(void *data, const char *text)
 {
 	FILE *out = data;
