@@ -48,8 +48,10 @@ static int find_program(const char *name, char *out, size_t size)
 	const char *dirs = getenv("PATH");
 	int err = -ENOENT;
 
+	if (strlen(name) >= size)
+		return -ENAMETOOLONG;
 	if (strchr(name, '/')) {
-		snprintf(out, size, "%s", name);
+		memcpy(out, name, strlen(name) + 1);
 		return access(name, F_OK) ? -errno : 0;
 	}
 	for (dirs = dirs ? dirs : "/usr/local/bin:/usr/bin:/bin"; *dirs;) {
