@@ -163,7 +163,8 @@ static void find_message(const char *log, struct verdict *v)
 			continue;
 		}
 		if (n && line[0] != ';' && strncmp(line, "verification time", 17) &&
-		    strncmp(line, "stack depth", 11) && strncmp(line, "mark_precise", 12))
+		    strncmp(line, "stack depth", 11) && strncmp(line, "cur state", 9) &&
+		    strncmp(line, "old state", 9) && strncmp(line, "mark_precise", 12))
 			best = line, len = n;
 	}
 	snprintf(v->message, sizeof(v->message), "%.*s", (int)len, best ? best : "");
