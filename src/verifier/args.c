@@ -457,6 +457,23 @@ static u64 types_of_helper(u32 id)
 		       TYPE(ARRAY_OF_MAPS) | TYPE(HASH_OF_MAPS) | TYPE(DEVMAP) |
 		       TYPE(DEVMAP_HASH) | TYPE(CPUMAP) | TYPE(XSKMAP) | TYPE(SOCKMAP) |
 		       TYPE(SOCKHASH);
+	case BPF_FUNC_sk_storage_get:
+	case BPF_FUNC_sk_storage_delete:
+		return TYPE(SK_STORAGE);
+	case BPF_FUNC_inode_storage_get:
+	case BPF_FUNC_inode_storage_delete:
+		return TYPE(INODE_STORAGE);
+	case BPF_FUNC_task_storage_get:
+	case BPF_FUNC_task_storage_delete:
+		return TYPE(TASK_STORAGE);
+	case BPF_FUNC_sk_redirect_map:
+	case BPF_FUNC_sock_map_update:
+	case BPF_FUNC_msg_redirect_map:
+		return TYPE(SOCKMAP);
+	case BPF_FUNC_sk_redirect_hash:
+	case BPF_FUNC_sock_hash_update:
+	case BPF_FUNC_msg_redirect_hash:
+		return TYPE(SOCKHASH);
 	case BPF_FUNC_sk_select_reuseport:
 		return TYPE(REUSEPORT_SOCKARRAY) | TYPE(SOCKMAP) | TYPE(SOCKHASH);
 	case BPF_FUNC_map_update_elem: /* sockets cannot be told from values yet: no SOCKMAP */
