@@ -254,6 +254,110 @@ TEST(a_link_holds_its_program_and_detaches_with_its_last_fd)
 	world_end(&w);
 }
 
+static const struct attacher event_attacher = {
+	.name = "test events",
+	.via = ATTACH_VIA_EVENT,
+	.prog_type = BPF_PROG_TYPE_TRACEPOINT,
+	.attach_type = -1,
+	.link_type = BPF_LINK_TYPE_PERF_EVENT,
+	.knows = test_knows,
+	.attach = test_attach,
+};
+
+TEST(programs_are_attached_to_events)
+{
+	struct world w = world_skep();
+	int prog = prog_load_return(&w, BPF_PROG_TYPE_TRACEPOINT, 0), event, unknown, link;
+	struct abi_link_info info = { 0 };
+	u32 size = sizeof(info);
+
+#define LINK(event_fd)                                                   \
+	BPF(&w, BPF_LINK_CREATE, attr_link_create, .prog_fd = (u32)prog, \
+	    .target_fd = (u32)(event_fd), .attach_type = BPF_PERF_EVENT, .perf_event_cookie = 11)
+	skep_register_attacher(w.skep, &event_attacher, NULL);
+	event = skep_event_create(w.skep, "test_point", 0);
+	unknown = skep_event_create(w.skep, "elsewhere", 0);
+	REQUIRE(event >= 0 && unknown >= 0);
+	CHECK_EQ(LINK(-1), -EBADF);
+	CHECK_EQ(LINK(prog), -EBADF);
+	CHECK_EQ(LINK(unknown), -EINVAL);
+	link = LINK(event);
+	REQUIRE(link >= 0);
+#undef LINK
+	CHECK_EQ(attached, 1);
+	CHECK_EQ(info_of(&w, link, &info, &size), 0);
+	CHECK_EQ(info.type, BPF_LINK_TYPE_PERF_EVENT);
+	CHECK_EQ(info.perf_event.type, ABI_PERF_EVENT_TRACEPOINT);
+	CHECK_EQ(info.perf_event.tracepoint.cookie, 11);
+	CHECK_EQ(BPF(&w, BPF_LINK_UPDATE, attr_link_update, .link_fd = (u32)link,
+		     .new_prog_fd = (u32)prog),
+		 -EINVAL);
+	close(event);
+	CHECK_EQ(count_ids(&w, BPF_LINK_GET_NEXT_ID), 1);
+	CHECK_EQ(attached, 1);
+	close(link);
+	CHECK_EQ(count_ids(&w, BPF_LINK_GET_NEXT_ID), 0);
+	CHECK_EQ(attached, 0);
+	world_end(&w);
+}
+
+/* ---- links that Linux lets clients change ---- */
+
+static int test_update(struct link_object *link, struct prog_object *prog)
+{
+	return 0;
+}
+
+static int xdp_attach(void *data, struct link_object *link, const struct attach_target *target)
+{
+	static const struct link_ops ops = { .detach = test_detach, .update = test_update };
+
+	link->ops = &ops;
+	attached++;
+	return 0;
+}
+
+static const struct attacher xdp_attacher = {
+	.name = "test devices",
+	.via = ATTACH_VIA_LINK,
+	.prog_type = BPF_PROG_TYPE_XDP,
+	.attach_type = BPF_XDP,
+	.link_type = BPF_LINK_TYPE_XDP,
+	.attach = xdp_attach,
+};
+
+TEST(a_link_is_updated_and_detached)
+{
+	struct world w = world_skep();
+	int a = prog_load_return(&w, BPF_PROG_TYPE_XDP, 1),
+	    b = prog_load_return(&w, BPF_PROG_TYPE_XDP, 2);
+	int other = prog_load_return(&w, BPF_PROG_TYPE_TRACEPOINT, 2), link;
+	u32 a_id = id_of(&w, a), b_id = id_of(&w, b);
+
+#define UPDATE(...) BPF(&w, BPF_LINK_UPDATE, attr_link_update, .link_fd = (u32)link, __VA_ARGS__)
+	skep_register_attacher(w.skep, &xdp_attacher, NULL);
+	link = BPF(&w, BPF_LINK_CREATE, attr_link_create, .prog_fd = (u32)a, .target_fd = 1,
+		   .attach_type = BPF_XDP);
+	REQUIRE(link >= 0);
+	CHECK_EQ(UPDATE(.new_prog_fd = (u32)other), -EINVAL);
+	CHECK_EQ(UPDATE(.new_prog_fd = (u32)b, .old_prog_fd = (u32)b, .flags = BPF_F_REPLACE),
+		 -EPERM);
+	CHECK_EQ(UPDATE(.new_prog_fd = (u32)b, .old_prog_fd = (u32)a), -EINVAL);
+	CHECK_EQ(UPDATE(.new_prog_fd = (u32)b, .old_prog_fd = (u32)a, .flags = BPF_F_REPLACE), 0);
+	close(a);
+	close(b);
+	CHECK(!id_is_listed(&w, BPF_PROG_GET_NEXT_ID, a_id));
+	CHECK(id_is_listed(&w, BPF_PROG_GET_NEXT_ID, b_id));
+	CHECK_EQ(BPF(&w, BPF_LINK_DETACH, attr_link_detach, .link_fd = (u32)link), 0);
+	CHECK_EQ(attached, 0);
+	CHECK_EQ(count_ids(&w, BPF_LINK_GET_NEXT_ID), 1);
+	close(link);
+	CHECK_EQ(count_ids(&w, BPF_LINK_GET_NEXT_ID), 0);
+	CHECK_EQ(attached, 0);
+#undef UPDATE
+	world_end(&w);
+}
+
 /* What an event loop waits on: no command comes along when a loader just dies. */
 TEST(a_dead_loader_makes_the_close_fd_readable)
 {

@@ -261,6 +261,67 @@ TEST(a_run_is_cancelled_by_another_thread)
 	world_end(&w);
 }
 
+/* (*per_cpu_counter)++, without atomics: right only if nobody else is in the slot. */
+static void *count_in_slots(void *arg)
+{
+	struct job *job = arg;
+	u64 r0, done = 0;
+
+	do {
+		int err = skep_run(job->w->skep, job->a, NULL, NULL, &r0);
+
+		CHECK(err == 0 || err == -EBUSY);
+		done += !err;
+	} while (time_left(job));
+	job->rounds = done;
+	return NULL;
+}
+
+TEST(more_threads_than_slots_take_them_from_each_other)
+{
+	struct world w = world_with_budget(0, 2);
+	int map = map_create(&w, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 1, 0), fd, err;
+	struct bpf_insn insns[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -4),
+		LD_MAP_FD(BPF_REG_1, map),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 3, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_0, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, 1),
+		INSN(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_0, BPF_REG_1, 0, 0),
+		MOV_IMM(BPF_REG_0, 0),
+		EXIT,
+	};
+	u64 counters[2] = { 0 };
+	struct job job = { .w = &w };
+	pthread_t threads[THREADS];
+	struct job jobs[THREADS];
+	u64 runs = 0;
+	u32 key = 0;
+
+	fd = prog_load(&w, BPF_PROG_TYPE_RAW_TRACEPOINT, insns, ARRAY_SIZE(insns));
+	REQUIRE(fd >= 0);
+	job.a = prog_from_fd(w.skep, fd, &err);
+	job.until = now_ms() + 500;
+	for (u32 i = 0; i < THREADS; i++) {
+		jobs[i] = job;
+		REQUIRE(!pthread_create(&threads[i], NULL, count_in_slots, &jobs[i]));
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		runs += jobs[i].rounds;
+	}
+	CHECK_EQ(map_lookup(&w, map, &key, counters), 0);
+	CHECK(runs > 0);
+	CHECK_EQ(counters[0] + counters[1], runs);
+	test_note("%llu runs, %llu misses", (unsigned long long)runs,
+		  (unsigned long long)job.a->prog.misses);
+	object_put(&job.a->base);
+	world_end(&w);
+}
+
 TEST(without_a_free_slot_a_run_is_a_miss)
 {
 	struct world w = world_with_budget(0, 1);
