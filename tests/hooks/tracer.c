@@ -262,9 +262,12 @@ static void handler(int sig)
 static int signals(void *arg)
 {
 	struct sigaction sa = { .sa_handler = handler };
+	int status, go[2];
 	pid_t pid;
-	int status;
+	char byte;
 
+	if (pipe(go))
+		return 9;
 	sigaction(SIGUSR1, &sa, NULL);
 	for (int i = 0; i < 5; i++)
 		raise(SIGUSR1);
@@ -273,7 +276,8 @@ static int signals(void *arg)
 	pid = fork();
 	if (pid == 0) {
 		raise(SIGSTOP);
-		kill(getpid(), SIGSEGV);
+		if (read(go[0], &byte, 1) == 1)
+			kill(getpid(), SIGUSR2);
 		_exit(0);
 	}
 	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status) ||
@@ -286,7 +290,9 @@ static int signals(void *arg)
 	kill(pid, SIGCONT);
 	if (waitpid(pid, &status, WCONTINUED | WUNTRACED) != pid || !WIFCONTINUED(status))
 		return 4;
-	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
+	if (write(go[1], "", 1) != 1)
+		return 8;
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGUSR2)
 		return 5;
 	kill(getpid(), SIGTERM);
 	return 6;

@@ -69,15 +69,18 @@ static const struct subject subjects[] = {
 	{ "a child that stops is seen by its parent", "python3",
 	  "cat >s.py <<'E'\n"
 	  "import os, signal, time\n"
+	  "r, w = os.pipe()\n"
 	  "pid = os.fork()\n"
 	  "if pid == 0:\n"
 	  "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+	  "    os.read(r, 1)\n"
 	  "    os._exit(5)\n"
 	  "p, s = os.waitpid(pid, os.WUNTRACED)\n"
 	  "print(os.WIFSTOPPED(s), os.WSTOPSIG(s))\n"
 	  "os.kill(pid, signal.SIGCONT)\n"
 	  "p, s = os.waitpid(pid, os.WCONTINUED)\n"
 	  "print(os.WIFCONTINUED(s))\n"
+	  "os.write(w, b'x')\n"
 	  "p, s = os.waitpid(pid, 0)\n"
 	  "print(os.WEXITSTATUS(s))\n"
 	  "E\n",
