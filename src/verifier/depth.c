@@ -13,6 +13,9 @@ struct chain {
 	u32 *deepest; /* bytes below and in each function; 0: not computed */
 	u8 *frames;
 	u8 *mark; /* 1: on the chain, 2: done */
+	u32 *above;  /* most bytes that callers of each function use together */
+	u32 *order;  /* functions, each after all it calls */
+	u32 n_order;
 };
 
 static u32 own_stack(const struct subprog *sub)
@@ -30,19 +33,14 @@ static bool calls(const struct bpf_insn *insn)
 
 static int measure(struct chain *chain, u32 index);
 
-static int measure_callee(struct chain *chain, u32 index, u32 callee, u32 *below, u32 *frames)
+static int measure_callee(struct chain *chain, u32 callee, u32 *below, u32 *frames)
 {
-	struct env *env = chain->env;
 	int err = measure(chain, callee);
 
 	if (err)
 		return err;
 	*below = MAX(*below, chain->deepest[callee]);
 	*frames = MAX(*frames, chain->frames[callee]);
-	if (env->subprogs[callee].tail_called && own_stack(&env->subprogs[index]) >= TAIL_CALL_STACK)
-		return refuse_at(env, env->subprogs[index].start, -EACCES, "stack-depth",
-				 "tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
-				 own_stack(&env->subprogs[index]));
 	return 0;
 }
 
@@ -60,19 +58,18 @@ static int measure(struct chain *chain, u32 index)
 				 "the call stack of %u frames is too deep !: %s() calls itself, or back into its callers",
 				 BPF_MAX_FRAMES, sub->name ? sub->name : "a function");
 	chain->mark[index] = 1;
-	sub->tail_called = sub->has_tail_call;
 	for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i])) {
 		u32 callee = env->aux[i].subprog;
 		int err;
 
 		if (!calls(&env->insns[i]))
 			continue;
-		err = measure_callee(chain, index, callee, &below, &frames);
+		err = measure_callee(chain, callee, &below, &frames);
 		if (err)
 			return err;
-		sub->tail_called |= env->subprogs[callee].tail_called;
 	}
 	chain->mark[index] = 2;
+	chain->order[chain->n_order++] = index;
 	chain->frames[index] = (u8)MIN(frames + 1, 255u);
 	chain->deepest[index] = below + own_stack(sub);
 	if (chain->frames[index] > BPF_MAX_FRAMES)
@@ -85,6 +82,28 @@ static int measure(struct chain *chain, u32 index)
 	return 0;
 }
 
+/* A tail call keeps the frames of its callers for as long as the chain of programs runs. */
+static int check_tail_calls(struct chain *chain)
+{
+	struct env *env = chain->env;
+
+	for (u32 n = chain->n_order; n-- > 0;) {
+		u32 index = chain->order[n];
+		const struct subprog *sub = &env->subprogs[index];
+		u32 bytes = chain->above[index] + own_stack(sub);
+
+		if (index && sub->has_tail_call && chain->above[index] >= TAIL_CALL_STACK)
+			return refuse_at(env, sub->start, -EACCES, "stack-depth",
+					 "tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
+					 chain->above[index]);
+		for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i]))
+			if (calls(&env->insns[i]))
+				chain->above[env->aux[i].subprog] =
+				    MAX(chain->above[env->aux[i].subprog], bytes);
+	}
+	return 0;
+}
+
 int stack_depth_check(struct env *env)
 {
 	struct chain chain = { .env = env };
@@ -93,9 +112,11 @@ int stack_depth_check(struct env *env)
 	chain.deepest = arena_array(&env->arena, u32, env->n_subprogs);
 	chain.frames = arena_array(&env->arena, u8, env->n_subprogs);
 	chain.mark = arena_array(&env->arena, u8, env->n_subprogs);
-	if (!chain.deepest || !chain.frames || !chain.mark)
+	chain.above = arena_array(&env->arena, u32, env->n_subprogs);
+	chain.order = arena_array(&env->arena, u32, env->n_subprogs);
+	if (!chain.deepest || !chain.frames || !chain.mark || !chain.above || !chain.order)
 		return -ENOMEM;
 	for (u32 i = 0; i < env->n_subprogs && !err; i++)
 		err = measure(&chain, i);
-	return err;
+	return err ? err : check_tail_calls(&chain);
 }

@@ -64,7 +64,6 @@ struct subprog {
 	bool has_tail_call;
 	bool has_ld_abs;
 	bool has_may_goto;
-	bool tail_called;    /* it, or what it calls, may be replaced by a tail call */
 	bool changes_packet; /* it, or what it calls */
 	u8 n_args;
 	bool void_result;

@@ -337,8 +337,6 @@ static u32 access_size(const struct bpf_insn *insn)
 /* MEMSX: the loaded number, or part of it, is extended by its sign. */
 static void sign_extend(struct reg *reg, u32 size)
 {
-	if (reg_is_pointer(reg)) /* only 8 bytes hold a pointer, and those are not extended */
-		return;
 	if (reg->val.umax >= 1ull << (size * 8 - 1)) {
 		reg->id = 0;
 		reg->off = 0;
@@ -361,8 +359,15 @@ static int load_into(struct env *env, u32 dst, u32 src, s64 off, u32 size, bool 
 		err = mem_access(env, &op);
 	if (err)
 		return err;
-	if (extend)
+	if (extend) {
+		/* A field that is a pointer, or of another size at run time, cannot be extended. */
+		if (reg_is_pointer(&loaded) || (env->aux[env->at].mem_kind == REG_CTX &&
+						env->aux[env->at].ctx_size != size))
+			return refuse(env, -EACCES, "invalid-ctx-access",
+				      "invalid bpf_context access off=%lld size=%u", (long long)off,
+				      size);
 		sign_extend(&loaded, size);
+	}
 	set_reg(env, dst, &loaded);
 	return 0;
 }

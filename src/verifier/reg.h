@@ -48,7 +48,7 @@ enum reg_flag {
 struct reg {
 	u8 kind;  /* enum reg_kind */
 	u8 flags; /* enum reg_flag */
-	u8 frame; /* REG_STACK: whose stack */
+	u8 frame; /* REG_STACK: whose stack; REG_MAP_KEY: which callback's */
 	s32 off;  /* pointers: the known part; scalars: delta with REG_ADD_CONST */
 	u32 id;	  /* same id, same value: nullness, packet ranges, linked scalars. 0: none */
 	u32 ref;  /* acquired reference that this pointer stands for. 0: none */

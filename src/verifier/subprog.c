@@ -125,6 +125,7 @@ static int callback_regs(struct env *env, const struct call_args *args, const st
 		regs[1] = caller->regs[1];
 		regs[2] = reg_pointer(REG_MAP_KEY, 0);
 		regs[2].map = args->map;
+		regs[2].frame = callee->regs[10].frame;
 		regs[3] = reg_pointer(REG_MAP_VALUE, 0);
 		regs[3].map = args->map;
 		regs[4] = caller->regs[3];
@@ -228,6 +229,25 @@ static int check_callback_result(struct env *env, const struct frame *callee)
 	return 0;
 }
 
+/* The key that a callback gets lives as long as the call: copies of its address are void then. */
+static int forget_keys(struct env *env, u32 frame)
+{
+	struct reg_iter it = REG_ITER(env->cur);
+	const struct reg *reg;
+
+	while ((reg = reg_iter_next(&it))) {
+		struct reg *rw;
+
+		if (reg->kind != REG_MAP_KEY || reg->frame != frame)
+			continue;
+		rw = reg_iter_rw(&env->pool, &it);
+		if (!rw)
+			return explore_failed(env);
+		*rw = reg_unknown();
+	}
+	return 0;
+}
+
 static int leave_frame(struct env *env)
 {
 	struct frame *callee = state_top(env->cur), *caller;
@@ -252,6 +272,9 @@ static int leave_frame(struct env *env)
 	env->changed_regs = 0x7ff;
 	env->print_full = true;
 	if (in_callback) {
+		err = forget_keys(env, env->cur->depth + 1);
+		if (err)
+			return err;
 		env->next = callsite;
 		return loops_widen_at(env, env->cur, callsite);
 	}
