@@ -12,7 +12,8 @@
 
 static const u32 types[] = { BPF_MAP_TYPE_HASH,	       BPF_MAP_TYPE_ARRAY,
 			     BPF_MAP_TYPE_PROG_ARRAY,  BPF_MAP_TYPE_PERCPU_HASH,
-			     BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF };
+			     BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
+			     BPF_MAP_TYPE_QUEUE,       BPF_MAP_TYPE_STACK };
 
 static int check_only(u32 type, u32 key, u32 value, u32 entries, u32 flags)
 {
@@ -55,7 +56,8 @@ TEST(creation_is_refused_as_linux_refuses_it)
 	for (u64 i = 0; i < ops; i++) {
 		u32 type = types[rnd_below(&random, ARRAY_SIZE(types))];
 		bool ring = type == BPF_MAP_TYPE_RINGBUF && rnd_below(&random, 4);
-		u32 key = ring ? 0 : keys[rnd_below(&random, ARRAY_SIZE(keys))];
+		bool keyless = type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK;
+		u32 key = ring || (keyless && rnd_below(&random, 4)) ? 0 : keys[rnd_below(&random, ARRAY_SIZE(keys))];
 		u32 value = ring ? 0 : values[rnd_below(&random, ARRAY_SIZE(values))];
 		u32 n = entries[rnd_below(&random, ARRAY_SIZE(entries))];
 		u32 flags = any_flags(&random);
