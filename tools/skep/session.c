@@ -424,7 +424,6 @@ int session_trace(struct session *session)
 	const struct tracer *tracer = syscall_hook_tracer(session->hook);
 	int err;
 
-	session->floor_ns = tracer_floor_ns();
 	err = start(session);
 	if (err)
 		return err;
@@ -437,6 +436,9 @@ int session_trace(struct session *session)
 	else if (err)
 		complain("tracing failed: %s", strerror(-err));
 	session->started = !err;
+	/* Now, because the tracer has moved to the CPUs of what it traced. */
+	if (!err)
+		session->floor_ns = tracer_floor_ns();
 	return err;
 }
 

@@ -36,6 +36,9 @@ void tracee_leave_entry(struct tracee *tracee);
 /* Asks every tracee for a stop, so that the loop can let it go. */
 void tracer_interrupt_all(struct tracer *tracer);
 
+/* The calling thread moves to the CPUs that thread may run on. */
+void follow_affinity(pid_t tid);
+
 /* One number of /proc/TID/status ("Tgid", "SigPnd" ...) in the given base; -1 when not there. */
 s64 proc_status(pid_t tid, const char *field, int base);
 /* The whole file, as a string; bytes or -errno. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sched.h>
 
 int proc_read(pid_t tid, const char *file, char *buf, size_t size)
 {
@@ -41,4 +42,18 @@ s64 proc_status(pid_t tid, const char *field, int base)
 			return (s64)strtoull(line + len + 1, NULL, base);
 	}
 	return -1;
+}
+
+/*
+ * Waking a thread on another CPU costs many times more than on one's own (here 40 us against
+ * 2 us), and a stop wakes twice. A thread that may run on few CPUs is best traced from those;
+ * the thread's own affinity is never touched.
+ */
+void follow_affinity(pid_t tid)
+{
+	cpu_set_t theirs, ours;
+
+	if (sched_getaffinity(tid, sizeof(theirs), &theirs) == 0 &&
+	    sched_getaffinity(0, sizeof(ours), &ours) == 0 && !CPU_EQUAL(&theirs, &ours))
+		sched_setaffinity(0, sizeof(theirs), &theirs);
 }

@@ -114,6 +114,7 @@ int tracer_seize(struct tracer *tracer, pid_t pid)
 
 	tracer->root = pid;
 	tracer->filtered = false;
+	follow_affinity(pid);
 	/* Threads that unseized threads make meanwhile are found by the next pass. */
 	do
 		n = seize_pass(tracer, pid);

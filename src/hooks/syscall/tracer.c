@@ -281,6 +281,7 @@ static void on_exec(struct tracer *tracer, struct tracee *tracee)
 		tracee_remove(tracer, caller);
 	}
 	tracee->creds_stale = true;
+	follow_affinity(tracee->tid);
 	tell_setuid(tracer, tracee);
 	if (tracer->ops->exec)
 		tracer->ops->exec(tracer->data, tracee);
