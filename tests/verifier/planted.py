@@ -67,7 +67,9 @@ def found(bug, directory):
     built = subprocess.run(command, capture_output=True, text=True)
     if built.returncode:
         return "does not compile: " + built.stderr[:300]
-    ran = subprocess.run([binary], capture_output=True, text=True, timeout=120)
+    # The test's short form; the variable is ours here.
+    env = {k: v for k, v in os.environ.items() if k != "SKEP_CAMPAIGN"}
+    ran = subprocess.run([binary], capture_output=True, text=True, timeout=120, env=env)
     return None if ran.returncode else "nobody noticed"
 
 
