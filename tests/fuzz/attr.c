@@ -17,13 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/attach.h"
 #include "kernel/attr.h"
 #include "kernel/commands.h"
+#include "kernel/pin.h"
 
-#define SLOTS 16
-#define BUFFERS 8
+#define SLOTS       16
+#define BUFFERS     8
 #define BUFFER_SIZE 4096
-#define NOWHERE 0x7ff000000000ull
+#define NOWHERE     0x7ff000000000ull
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,8 +75,7 @@ static u32 put_word(struct fuzz *fuzz, struct input *in, u32 *words, u32 n)
 		words[n] = (u32)fuzz->slot[take(in) % SLOTS];
 		return n + 1;
 	case 4:
-		return put_pointer(words, n,
-				   (u64)(uintptr_t)fuzz->buffer[take(in) % BUFFERS]);
+		return put_pointer(words, n, (u64)(uintptr_t)fuzz->buffer[take(in) % BUFFERS]);
 	case 5:
 		return put_pointer(words, n, NOWHERE);
 	default:
@@ -156,20 +157,36 @@ static void begin(struct fuzz *fuzz)
 	strcpy((char *)fuzz->buffer[1], "GPL");
 	strcpy((char *)fuzz->buffer[2], "/sys/fs/bpf/pin");
 	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
-		union attr attr = { .map_create = { .map_type = types[i], .key_size = 4,
-						    .value_size = 4, .max_entries = 8 } };
+		union attr attr = { .map_create = { .map_type = types[i],
+						    .key_size = 4,
+						    .value_size = 4,
+						    .max_entries = 8 } };
 
-		fuzz->slot[fuzz->next++] = skep_bpf(fuzz->skep, BPF_MAP_CREATE,
-						    (union bpf_attr *)&attr, sizeof(attr));
+		fuzz->slot[fuzz->next++] =
+		    skep_bpf(fuzz->skep, BPF_MAP_CREATE, (union bpf_attr *)&attr, sizeof(attr));
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(progs); i++) {
-		union attr attr = { .load = { .prog_type = progs[i], .insn_cnt = 2,
+		union attr attr = { .load = { .prog_type = progs[i],
+					      .insn_cnt = 2,
 					      .insns = (u64)(uintptr_t)fuzz->buffer[0],
 					      .license = (u64)(uintptr_t)fuzz->buffer[1] } };
 
-		fuzz->slot[fuzz->next++] = skep_bpf(fuzz->skep, BPF_PROG_LOAD,
-						    (union bpf_attr *)&attr, sizeof(attr));
+		fuzz->slot[fuzz->next++] =
+		    skep_bpf(fuzz->skep, BPF_PROG_LOAD, (union bpf_attr *)&attr, sizeof(attr));
 	}
+}
+
+/* Everything goes with its last fd and pin, as if a client had died. */
+static void end(struct fuzz *fuzz)
+{
+	const char *path;
+
+	for (u32 i = 0; i < SLOTS; i++)
+		if (fuzz->slot[i] >= 0)
+			close(fuzz->slot[i]);
+	while ((path = skep_pin_path(fuzz->skep, 0)))
+		skep_unpin(fuzz->skep, path);
+	skep_sweep(fuzz->skep);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -178,19 +195,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct fuzz fuzz;
 	struct input in = { data, data + size };
 
-	fuzz.skep = skep_new(&opts);
+	if (!fuzz.skep)
+		fuzz.skep = skep_new(&opts);
 	if (!fuzz.skep)
 		abort();
 	fuzz.next = 0;
 	begin(&fuzz);
 	/* The second half of the input lies in a buffer too: instructions, BTF, contexts. */
-	memcpy(fuzz.buffer[3], data + size / 2, size - size / 2 < BUFFER_SIZE ? size - size / 2
-									      : BUFFER_SIZE);
+	memcpy(fuzz.buffer[3], data + size / 2,
+	       size - size / 2 < BUFFER_SIZE ? size - size / 2 : BUFFER_SIZE);
 	while (in.at < in.end)
 		one_call(&fuzz, &in);
-	skep_free(fuzz.skep);
-	for (u32 i = 0; i < SLOTS; i++)
-		if (fuzz.slot[i] >= 0)
-			close(fuzz.slot[i]);
+	end(&fuzz);
 	return 0;
 }

@@ -25,8 +25,11 @@ static uint32_t random32(void)
 TEST(random_calls_do_no_harm)
 {
 	const char *rounds = getenv("SKEP_RANDOM_ROUNDS");
-	uint32_t n = rounds ? (uint32_t)atoi(rounds) : 400, fds = count_fds();
+	uint32_t n = rounds ? (uint32_t)atoi(rounds) : 1000, fds;
 	static uint8_t input[2048];
+
+	LLVMFuzzerTestOneInput(input, 0);
+	fds = count_fds();
 
 	for (uint32_t i = 0; i < n; i++) {
 		size_t size = random32() % sizeof(input);
