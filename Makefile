@@ -1,5 +1,11 @@
 # A thin front for Meson: the build itself is in meson.build.
+#
+#	make			builds into build/
+#	make check		and runs the tests
+#	make install		to PREFIX (/usr/local), below DESTDIR when that is given
+#	make bench-NAME		runs bench/NAME.c
 BUILD ?= build
+PREFIX ?= /usr/local
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -14,8 +20,10 @@ check: all
 check-selftests: all
 	@ninja -C $(BUILD) check-selftests
 
-install: all
-	meson install -C $(BUILD)
+install: $(BUILD)/build.ninja
+	@meson configure $(BUILD) -Dprefix='$(PREFIX)'
+	@ninja -C $(BUILD)
+	DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild
 
 # make bench-maps runs bench/maps.c
 bench-%: $(BUILD)/build.ninja

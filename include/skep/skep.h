@@ -200,7 +200,7 @@ SKEP_API void skep_prog_close(struct skep_prog *prog);
 /*
  * The program as a function pointer, valid until skep_prog_close. ctx must point to a whole
  * context of the program's type (for skep/NAME: ctx_size bytes). NULL with errno ENOTSUP where
- * this system has no native code; skep_run works everywhere. A run that could not start
+ * this system has no native code; skep_run_with works everywhere. A run that could not start
  * (no CPU slot free) or that was ended early returns 0 and is counted.
  */
 SKEP_API skep_fn skep_prog_fn(struct skep_prog *prog);

@@ -35,7 +35,7 @@ struct {
 } per_cpu SEC(".maps");
 
 SEC("xdp")
-enum xdp_action count(struct xdp_md *ctx)
+int count(struct xdp_md *ctx)
 {
 	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u32 size = end - data, zero = 0;

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char help_test[] =
     "usage: skep test OBJECT.bpf.o [TESTS]\n"
@@ -221,6 +222,13 @@ int cmd_test(int argc, char **argv)
 
 	if (argc < 2 || argc > 3 || argv[1][0] == '-')
 		return bad_usage("test", "expected an object file, and maybe a script");
+	if (access(argv[1], R_OK)) {
+		complain("%s: %s", argv[1], strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (strlen(argv[1]) > 2 && str_eq(argv[1] + strlen(argv[1]) - 2, ".c"))
+		return bad_usage("test", "%s is C: compile it first (clang -target bpf -g -O2 -c)",
+				 argv[1]);
 	script.setup.object_path = argv[1];
 	default_path(argv[1], path, sizeof(path));
 	script.path = argc == 3 ? argv[2] : path;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_run.h"
+#include "value.h"
 
 #include "base/str.h"
 #include "kernel/custom.h"
@@ -210,6 +211,7 @@ int test_run_open(struct test_run *run, struct test_setup *setup, struct loader_
 	run->skep = skep_new(NULL);
 	if (!run->skep || make_memory(run))
 		return fail(error, -ENOMEM, "%s: out of memory", setup->object_path);
+	value_more_enumerators = skep_model(run->skep)->btf;
 	loader_kernel_of(run->skep, &run->kernel);
 	err = loader_open(&run->kernel, &source, &run->loader, error);
 	if (err)
@@ -223,6 +225,7 @@ int test_run_open(struct test_run *run, struct test_setup *setup, struct loader_
 
 void test_run_close(struct test_run *run)
 {
+	value_more_enumerators = NULL;
 	btf_free(run->btf);
 	loader_close(run->loader);
 	skep_free(run->skep);

@@ -75,6 +75,8 @@ static bool word_char(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
+const struct btf *value_more_enumerators;
+
 /* The value of an enumerator of any enum in the BTF. */
 static bool enumerator(const struct btf *btf, const char *name, size_t len, u64 *value)
 {
@@ -111,7 +113,8 @@ static int parse_word(struct parser *p, u64 *value)
 		*value = 1;
 	} else if (len == 5 && !strncmp(start, "false", 5)) {
 		*value = 0;
-	} else if (!enumerator(p->btf, start, len, value)) {
+	} else if (!enumerator(p->btf, start, len, value) &&
+		   !enumerator(value_more_enumerators, start, len, value)) {
 		p->at = start;
 		return fail(p, "not a number and no enumerator of the object");
 	}

@@ -16,6 +16,9 @@
 
 #include "btf/btf.h"
 
+/* Where enumerators are looked for that the object's BTF does not have. May be NULL. */
+extern const struct btf *value_more_enumerators;
+
 struct value_error {
 	char message[160];
 };
