@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hash and per-CPU hash. The store:
+ * Hash and per-CPU hash, and their LRU forms, which never are full (lru.h). The store:
  *
  *	struct hash_ctl		the secret of the hash function
  *	pool control words	(pool.h)
  *	buckets			between 1.5 and 3 a max_entries
- *	elements		link, key, and for a plain hash the value
+ *	LRU: its rings		(lru.h)
+ *	elements		link, key, LRU: uses, and unless per-CPU the value
  *	planes			per-CPU hash: one a CPU, the values of all elements in a row, so
  *				that two CPUs never write to one cache line
  *
@@ -16,6 +17,7 @@
  * pointer to the old value keeps valid memory, which after some further updates holds another
  * value: as with Linux's preallocated maps. A per-CPU value is updated in place, as in Linux.
  */
+#include "maps/lru.h"
 #include "maps/table.h"
 #include "maps/types.h"
 
@@ -38,6 +40,8 @@ struct hash_ctl {
 struct hash_map {
 	struct map map;
 	struct table table;
+	struct lru lru;	  /* LRU types */
+	bool is_lru;
 	u32 value_off;	  /* in the element */
 	u32 value_stride; /* value_size in words, in bytes */
 	u8 *planes;	  /* per-CPU hash, else NULL */
@@ -46,7 +50,7 @@ struct hash_map {
 
 /* Where things are in the store; computed, never read from it. */
 struct hash_layout {
-	u64 pool, buckets, elems, planes, end;
+	u64 pool, buckets, lru, elems, planes, end;
 	u64 n_buckets, plane_bytes;
 	u32 elems_count, elem_size;
 };
@@ -58,18 +62,28 @@ static struct hash_map *hash_of(struct map *map)
 
 static bool is_percpu(const struct map *map)
 {
-	return map->facts.type == BPF_MAP_TYPE_PERCPU_HASH;
+	return map->facts.type == BPF_MAP_TYPE_PERCPU_HASH ||
+	       map->facts.type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+static bool is_lru_type(u32 type)
+{
+	return type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
 static int hash_check(const struct map_facts *facts)
 {
-	bool percpu = facts->type == BPF_MAP_TYPE_PERCPU_HASH;
+	bool percpu = facts->type == BPF_MAP_TYPE_PERCPU_HASH ||
+		      facts->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	bool no_common = facts->flags & BPF_F_NO_COMMON_LRU;
 
 	if (facts->flags & ~HASH_FLAGS || !map_access_flags_ok(facts->flags))
 		return -EINVAL;
-	if (facts->flags & BPF_F_NO_COMMON_LRU)
+	if (no_common && !is_lru_type(facts->type))
 		return -EINVAL;
-	if (percpu && facts->flags & BPF_F_NUMA_NODE)
+	if (is_lru_type(facts->type) && facts->flags & BPF_F_NO_PREALLOC)
+		return -ENOTSUPP;
+	if ((percpu || no_common) && facts->flags & BPF_F_NUMA_NODE)
 		return -EINVAL;
 	if (!facts->max_entries || !facts->key_size || !facts->value_size)
 		return -EINVAL;
@@ -91,18 +105,33 @@ static u32 elem_bytes(u64 used)
 	return (u32)(used <= 64 ? pow2_at_least(used) : used);
 }
 
+/* Linux gives each CPU as many of a NO_COMMON_LRU map; here they are everybody's. */
+static u32 entries_of(const struct map *map)
+{
+	u32 entries = map->facts.max_entries, rest = entries % map->cpus;
+
+	if (!(map->facts.flags & BPF_F_NO_COMMON_LRU) || !rest)
+		return entries;
+	return entries <= UINT32_MAX - map->cpus ? entries - rest + map->cpus : entries - rest;
+}
+
+static u32 value_offset(const struct map *map)
+{
+	return (u32)(sizeof(u64) + align_up(map->facts.key_size, 8) +
+		     (is_lru_type(map->facts.type) ? sizeof(u64) : 0));
+}
+
 static struct hash_layout hash_layout_of(const struct map *map)
 {
-	const struct map_facts *facts = &map->facts;
-	u64 value = align_up(facts->value_size, 8);
+	u64 value = align_up(map->facts.value_size, 8), entries = entries_of(map);
 	struct hash_layout at = { .pool = sizeof(struct hash_ctl) };
 
-	at.n_buckets = pow2_at_least(facts->max_entries + (u64)facts->max_entries / 2);
-	at.elems_count = facts->max_entries + pool_spares(map->cpus);
-	at.elem_size = elem_bytes(sizeof(u64) + align_up(facts->key_size, 8) +
-				  (is_percpu(map) ? 0 : value));
+	at.n_buckets = pow2_at_least(entries + entries / 2);
+	at.elems_count = (u32)entries + pool_spares(map->cpus);
+	at.elem_size = elem_bytes(value_offset(map) + (is_percpu(map) ? 0 : value));
 	at.buckets = at.pool + pool_control_bytes(map->cpus);
-	at.elems = align_up(at.buckets + at.n_buckets * sizeof(u64), 64);
+	at.lru = align_up(at.buckets + at.n_buckets * sizeof(u64), 64);
+	at.elems = at.lru + (is_lru_type(map->facts.type) ? lru_bytes(entries) : 0);
 	at.planes = align_up(at.elems + (u64)at.elems_count * at.elem_size, 64);
 	at.plane_bytes = is_percpu(map) ? align_up(at.elems_count * value, 64) : 0;
 	at.end = at.planes + at.plane_bytes * map->cpus;
@@ -137,6 +166,7 @@ static int hash_bind(struct map *map, bool fresh)
 	u8 *store = map->store.addr;
 	struct hash_ctl *ctl = (void *)store;
 
+	map->facts.max_entries = entries_of(map);
 	hash->table = (struct table){
 		.buckets = (void *)(store + at.buckets),
 		.mask = at.n_buckets - 1,
@@ -151,7 +181,11 @@ static int hash_bind(struct map *map, bool fresh)
 			.lane = (void *)(store + at.pool + sizeof(struct pool_ctl)),
 		},
 	};
-	hash->value_off = (u32)(sizeof(u64) + align_up(map->facts.key_size, 8));
+	hash->value_off = value_offset(map);
+	hash->is_lru = is_lru_type(map->facts.type);
+	if (hash->is_lru)
+		lru_bind(&hash->lru, store + at.lru, map->facts.max_entries,
+			 hash->value_off - (u32)sizeof(u64));
 	hash->value_stride = (u32)align_up(map->facts.value_size, 8);
 	hash->planes = is_percpu(map) ? store + at.planes : NULL;
 	hash->plane_bytes = at.plane_bytes;
@@ -228,14 +262,23 @@ static int insert_new(struct hash_map *hash, const void *key, const struct hash_
 		      const struct table_place *place, bool *done)
 {
 	struct pool *pool = &hash->table.pool;
-	struct pool_elem elem = { pool_take(pool, in->cpu), false };
+	struct pool_elem elem = { 0 };
+	u64 word = 0;
 
+	elem.index = hash->is_lru ? lru_take(&hash->lru, &hash->table, in->cpu)
+				  : pool_take(pool, in->cpu);
 	if (!elem.index)
-		return -E2BIG;
+		return hash->is_lru ? -ENOMEM : -E2BIG;
 	write_new(hash, pool_at(pool, elem.index), key, in);
+	if (hash->is_lru) {
+		word = lru_first_word(&hash->lru, &hash->table, key);
+		store_relaxed(lru_word(&hash->lru, pool_at(pool, elem.index)), word);
+	}
 	*done = table_insert(&hash->table, place, elem);
 	if (!*done)
 		pool_give(pool, in->cpu, elem);
+	else if (word)
+		lru_inserted(&hash->lru, &hash->table, elem.index, word);
 	return 0;
 }
 
@@ -243,10 +286,13 @@ static int replace_old(struct hash_map *hash, const void *key, const struct hash
 		       const struct table_place *place, bool *done)
 {
 	struct pool *pool = &hash->table.pool;
+	u64 *old = pool_at(pool, place->index);
 	struct pool_elem elem;
 
+	if (hash->is_lru)
+		lru_touch(&hash->lru, old);
 	if (hash->planes) {
-		write_percpu(hash, pool_at(pool, place->index), in);
+		write_percpu(hash, old, in);
 		*done = true;
 		return 0;
 	}
@@ -254,6 +300,9 @@ static int replace_old(struct hash_map *hash, const void *key, const struct hash
 	if (!elem.index)
 		return -EBUSY;
 	write_new(hash, pool_at(pool, elem.index), key, in);
+	if (hash->is_lru)
+		store_relaxed(lru_word(&hash->lru, pool_at(pool, elem.index)),
+			      load_relaxed(lru_word(&hash->lru, old)) & LRU_USES);
 	*done = table_replace(&hash->table, in->cpu, key, place, elem);
 	if (!*done)
 		pool_give(pool, in->cpu, elem);
@@ -266,7 +315,7 @@ static int hash_put(struct hash_map *hash, const void *key, const struct hash_in
 	bool done = false;
 	int err;
 
-	if (UNLIKELY((flags & ~(u64)(hash->planes ? 0 : BPF_F_LOCK)) > BPF_EXIST))
+	if (UNLIKELY((flags & ~(u64)(hash->planes || hash->is_lru ? 0 : BPF_F_LOCK)) > BPF_EXIST))
 		return -EINVAL;
 	err = map_lock_flag_check(&hash->map, flags);
 	if (UNLIKELY(err))
@@ -327,6 +376,37 @@ static void *percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu
 static void *percpu_hash_lookup(struct map *map, const void *key, struct run_ctx *rc)
 {
 	return percpu_hash_lookup_percpu(map, key, rc->cpu);
+}
+
+/* Only what programs look up counts as used: bpf(2) may read a map without changing it. */
+static ALWAYS_INLINE u64 *lru_lookup_elem(struct hash_map *hash, const void *key)
+{
+	u64 link, *elem = table_lookup(&hash->table, key, &link);
+
+	if (elem)
+		lru_touch(&hash->lru, elem);
+	return elem;
+}
+
+static void *lru_hash_lookup(struct map *map, const void *key, struct run_ctx *rc)
+{
+	struct hash_map *hash = hash_of(map);
+	u64 *elem = lru_lookup_elem(hash, key);
+
+	return elem ? elem_value(hash, elem) : NULL;
+}
+
+static void *lru_percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu)
+{
+	struct hash_map *hash = hash_of(map);
+	u64 *elem = cpu < map->cpus ? lru_lookup_elem(hash, key) : NULL;
+
+	return elem ? percpu_value(hash, elem, cpu) : NULL;
+}
+
+static void *lru_percpu_hash_lookup(struct map *map, const void *key, struct run_ctx *rc)
+{
+	return lru_percpu_hash_lookup_percpu(map, key, rc->cpu);
 }
 
 static int hash_update(struct map *map, const void *key, const void *value, u64 flags,
@@ -476,41 +556,34 @@ static u64 hash_memory(const struct map *map)
 	return sizeof(*hash) + at.elems + pool_touched(&hash->table.pool) * elem;
 }
 
-const struct map_ops hash_map_ops = {
-	.name = "hash",
-	.size = sizeof(struct hash_map),
-	.check = hash_check,
-	.layout = hash_layout,
-	.bind = hash_bind,
-	.lookup = hash_lookup,
-	.update = hash_update,
-	.erase = hash_erase,
-	.for_each = hash_for_each,
-	.sys_lookup = hash_sys_lookup,
-	.sys_update = hash_sys_update,
-	.sys_erase = hash_sys_erase,
-	.sys_lookup_erase = hash_sys_lookup_erase,
-	.sys_next = hash_sys_next,
-	.sys_walk = hash_sys_walk,
-	.memory = hash_memory,
-};
+#define HASH_OPS(type_name, ...)                                                                   \
+	{                                                                                          \
+		.name = type_name,                                                                 \
+		.size = sizeof(struct hash_map),                                                   \
+		.check = hash_check,                                                               \
+		.layout = hash_layout,                                                             \
+		.bind = hash_bind,                                                                 \
+		.update = hash_update,                                                             \
+		.erase = hash_erase,                                                               \
+		.for_each = hash_for_each,                                                         \
+		.sys_lookup = hash_sys_lookup,                                                     \
+		.sys_update = hash_sys_update,                                                     \
+		.sys_erase = hash_sys_erase,                                                       \
+		.sys_lookup_erase = hash_sys_lookup_erase,                                         \
+		.sys_next = hash_sys_next,                                                         \
+		.sys_walk = hash_sys_walk,                                                         \
+		.memory = hash_memory,                                                             \
+		__VA_ARGS__                                                                        \
+	}
 
-const struct map_ops percpu_hash_map_ops = {
-	.name = "percpu_hash",
-	.size = sizeof(struct hash_map),
-	.check = hash_check,
-	.layout = hash_layout,
-	.bind = hash_bind,
-	.lookup = percpu_hash_lookup,
-	.lookup_percpu = percpu_hash_lookup_percpu,
-	.update = hash_update,
-	.erase = hash_erase,
-	.for_each = hash_for_each,
-	.sys_lookup = hash_sys_lookup,
-	.sys_update = hash_sys_update,
-	.sys_erase = hash_sys_erase,
-	.sys_lookup_erase = hash_sys_lookup_erase,
-	.sys_next = hash_sys_next,
-	.sys_walk = hash_sys_walk,
-	.memory = hash_memory,
-};
+const struct map_ops hash_map_ops = HASH_OPS("hash", .lookup = hash_lookup);
+
+const struct map_ops percpu_hash_map_ops =
+    HASH_OPS("percpu_hash", .lookup = percpu_hash_lookup,
+	     .lookup_percpu = percpu_hash_lookup_percpu);
+
+const struct map_ops lru_hash_map_ops = HASH_OPS("lru_hash", .lookup = lru_hash_lookup);
+
+const struct map_ops lru_percpu_hash_map_ops =
+    HASH_OPS("lru_percpu_hash", .lookup = lru_percpu_hash_lookup,
+	     .lookup_percpu = lru_percpu_hash_lookup_percpu);

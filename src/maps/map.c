@@ -23,7 +23,8 @@ const struct map_ops *map_ops_of(u32 type)
 static bool is_percpu(const struct map *map)
 {
 	return map->facts.type == BPF_MAP_TYPE_PERCPU_HASH ||
-	       map->facts.type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	       map->facts.type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       map->facts.type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
 u64 map_sys_value_size(const struct map *map)

@@ -11,6 +11,8 @@
 	X(PROG_ARRAY, prog_array_map_ops)                                                          \
 	X(PERCPU_HASH, percpu_hash_map_ops)                                                        \
 	X(PERCPU_ARRAY, percpu_array_map_ops)                                                      \
+	X(LRU_HASH, lru_hash_map_ops)                                                              \
+	X(LRU_PERCPU_HASH, lru_percpu_hash_map_ops)                                                \
 	X(QUEUE, queue_map_ops)                                                                    \
 	X(STACK, stack_map_ops)                                                                    \
 	X(RINGBUF, ringbuf_map_ops)

@@ -13,7 +13,8 @@
 static const u32 types[] = { BPF_MAP_TYPE_HASH,	       BPF_MAP_TYPE_ARRAY,
 			     BPF_MAP_TYPE_PROG_ARRAY,  BPF_MAP_TYPE_PERCPU_HASH,
 			     BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
-			     BPF_MAP_TYPE_QUEUE,       BPF_MAP_TYPE_STACK };
+			     BPF_MAP_TYPE_QUEUE,       BPF_MAP_TYPE_STACK,
+			     BPF_MAP_TYPE_LRU_HASH,    BPF_MAP_TYPE_LRU_PERCPU_HASH };
 
 static int check_only(u32 type, u32 key, u32 value, u32 entries, u32 flags)
 {

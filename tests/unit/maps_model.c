@@ -23,12 +23,19 @@ struct model {
 	struct map *map;
 	int linux_fd; /* -1: not compared */
 	u64 random;
+	bool evicts; /* the update to come makes room first: which key goes is the map's choice */
 	u64 found, full; /* what the sequence met: a campaign must be able to fail */
 };
 
 static bool is_percpu(const struct model *m)
 {
-	return m->type == BPF_MAP_TYPE_PERCPU_HASH || m->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	return m->type == BPF_MAP_TYPE_PERCPU_HASH || m->type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       m->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+static bool is_lru(const struct model *m)
+{
+	return m->type == BPF_MAP_TYPE_LRU_HASH || m->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
 static bool is_array(const struct model *m)
@@ -51,7 +58,9 @@ static int model_update(struct model *m, u32 k, u64 flags)
 		return -EEXIST;
 	if (!m->there[k] && flags == BPF_EXIST)
 		return -ENOENT;
-	if (!m->there[k] && m->count == m->max_entries)
+	if (!m->there[k] && m->count == m->max_entries && is_lru(m))
+		m->evicts = true;
+	else if (!m->there[k] && m->count == m->max_entries)
 		return -E2BIG;
 	if (!m->there[k]) {
 		m->there[k] = true;
@@ -70,6 +79,27 @@ static int model_erase(struct model *m, u32 k)
 	m->there[k] = false;
 	m->count--;
 	return 0;
+}
+
+/* After an update of a full LRU map: exactly one other key has gone. */
+static void model_evicted(struct model *m, u32 k)
+{
+	u8 value[MAX_CPUS * MAX_VALUE];
+	u32 gone = 0;
+
+	if (!m->evicts)
+		return;
+	m->evicts = false;
+	m->full++;
+	for (u32 i = 0; i < m->n_keys; i++) {
+		if (!m->there[i] || m->map->ops->sys_lookup(m->map, m->key[i], value, 0) == 0)
+			continue;
+		CHECK(i != k);
+		m->there[i] = false;
+		m->count--;
+		gone++;
+	}
+	CHECK_EQ(gone, 1);
 }
 
 /* ---- operations, each on all three ---- */
@@ -97,6 +127,7 @@ static void op_sys_update(struct model *m, u32 k)
 	if (is_array(m) && flags & BPF_F_LOCK && got == -E2BIG)
 		got = -EINVAL; /* bpf(2) looks at this flag before the map does */
 	CHECK_EQ(got, want);
+	model_evicted(m, k);
 	if (m->linux_fd >= 0)
 		CHECK_EQ(linux_elem(BPF_MAP_UPDATE_ELEM, m->linux_fd, m->key[k], value, flags), want);
 }
@@ -127,6 +158,7 @@ static void op_prog_update(struct model *m, u32 k)
 		memcpy(m->value[k] + at, value, m->value_size);
 	}
 	CHECK_EQ(m->map->ops->update(m->map, m->key[k], value, flags, &rc), want);
+	model_evicted(m, k);
 	if (m->linux_fd >= 0) {
 		/* the bytes between value_size and its stride are nobody's: make them alike */
 		int got = is_percpu(m) ? linux_prog_update(m, k, rc.cpu, value, flags)
@@ -362,6 +394,7 @@ static void drive(u32 type, bool with_linux)
 	static struct model m;
 	u64 ops = campaign("SKEP_MAPS_OPS", 50000), done = 0, found = 0, full = 0;
 	bool array = type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	bool lru = type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 	u32 round = 0;
 
 	m.random = 12345 + type;
@@ -371,7 +404,7 @@ static void drive(u32 type, bool with_linux)
 		u32 entries = entry_counts[round % ARRAY_SIZE(entry_counts)];
 
 		model_open(&m, type, key, value, entries,
-			   !array && round & 1 ? BPF_F_NO_PREALLOC : 0, with_linux);
+			   lru ? 0 : !array && round & 1 ? BPF_F_NO_PREALLOC : 0, with_linux);
 		run_ops(&m, ops / 32 + 1);
 		found += m.found;
 		full += m.full;
@@ -400,3 +433,14 @@ DRIVE(array, BPF_MAP_TYPE_ARRAY)
 DRIVE(percpu_array, BPF_MAP_TYPE_PERCPU_ARRAY)
 DRIVE(hash, BPF_MAP_TYPE_HASH)
 DRIVE(percpu_hash, BPF_MAP_TYPE_PERCPU_HASH)
+
+/* Which key goes is Linux's choice in Linux, so these stand beside the model only. */
+TEST(lru_hash_agrees_with_the_model)
+{
+	drive(BPF_MAP_TYPE_LRU_HASH, false);
+}
+
+TEST(lru_percpu_hash_agrees_with_the_model)
+{
+	drive(BPF_MAP_TYPE_LRU_PERCPU_HASH, false);
+}
