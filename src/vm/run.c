@@ -24,6 +24,7 @@ _Noreturn void run_abort(struct run_ctx *rc, enum run_status status)
  * An element of a prog array is an index into rc->progs, which was filled before the index
  * was published; 0 is an empty slot. As in Linux, an empty slot is not counted. Whoever
  * shares the array may have spoilt the element: at worst another program of this type runs.
+ * The attach type counts, because it may decide what the context is (skep/NAME).
  */
 struct prog *run_tail_target(struct run_ctx *rc, const struct map *map, u32 index)
 {
@@ -34,7 +35,8 @@ struct prog *run_tail_target(struct run_ctx *rc, const struct map *map, u32 inde
 		return NULL;
 	slot = map_prog_index(map, index);
 	target = slot && slot < rc->n_progs ? rc->progs[slot] : NULL;
-	if (!target || target->jited != rc->prog->jited || target->type != rc->prog->type)
+	if (!target || target->jited != rc->prog->jited || target->type != rc->prog->type ||
+	    target->attach_type != rc->prog->attach_type)
 		return NULL;
 	rc->tail_calls++;
 	rc->prog = target;

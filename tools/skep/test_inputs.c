@@ -207,7 +207,7 @@ void do_ctx(struct script *s, const char *at)
 		n = value_parse_hex(&at, s->run.ctx, sizeof(s->run.ctx));
 		s->run.ctx_set = true;
 		if (n < 0 || n > (s64)sizeof(s->run.ctx))
-			misuse(s, "a byte has two hex digits, a context at most 8192 bytes");
+			misuse(s, "a byte has two hex digits, a context at most 65536 bytes");
 		else
 			at_end(s, at);
 		return;

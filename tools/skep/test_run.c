@@ -154,7 +154,7 @@ static int add_context(struct test_run *run, u32 index, struct loader_error *err
 	context.ctx_size = (u32)btf_size(run->btf, type);
 	context.n_fields = fields_of(run, context.name, type, fields, ARRAY_SIZE(fields));
 	if (context.ctx_size > TEST_CTX_MAX)
-		return fail(error, -E2BIG, "program %s: its context is larger than 8192 bytes",
+		return fail(error, -E2BIG, "program %s: its context is larger than 65536 bytes",
 			    prog->name);
 	if (skep_add_context(run->skep, &context) && errno != EEXIST)
 		return fail(error, -errno, "%s", skep_error());

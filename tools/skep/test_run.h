@@ -12,7 +12,7 @@
 #include <skep/skep.h>
 
 #define TEST_PACKET_MAX 65536
-#define TEST_CTX_MAX 8192
+#define TEST_CTX_MAX 65536 /* the largest context any program may touch */
 #define TEST_MAX_POINTERS 32
 #define TEST_MAX_HELPERS 16
 
