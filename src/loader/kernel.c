@@ -3,6 +3,7 @@
 #include "kernel/custom.h"
 #include "kernel/kernel.h"
 #include "loader/loader.h"
+#include "maps/map.h"
 
 #include <skep/bpf.h>
 
@@ -16,6 +17,19 @@ static int skep_context_of(void *data, const char *name)
 	return custom_find_context(skep_custom(data), name);
 }
 
+static bool skep_has_map_type(void *data, u32 type)
+{
+	return map_ops_of(type) != NULL;
+}
+
+/* A type without a context has its helpers listed, and nothing that could run it. */
+static bool skep_has_prog_type(void *data, u32 type)
+{
+	const struct prog_type_model *model = model_prog_type(skep_model(data), type);
+
+	return model && (model->ctx || type == PROG_TYPE_CUSTOM);
+}
+
 void loader_kernel_of(struct skep *skep, struct loader_kernel *kernel)
 {
 	const struct btf *btf = skep_model(skep)->btf;
@@ -27,5 +41,7 @@ void loader_kernel_of(struct skep *skep, struct loader_kernel *kernel)
 		.btf = btf ? btf->data : NULL,
 		.btf_size = btf ? btf->size : 0,
 		.release = "6.18.0-skep",
+		.has_map_type = skep_has_map_type,
+		.has_prog_type = skep_has_prog_type,
 	};
 }

@@ -117,6 +117,21 @@ static int watch_bpf(void *data, int cmd, union bpf_attr *attr, unsigned int siz
 	return ret;
 }
 
+/* libbpf asks below of watch_bpf, with its data; these are asked by the loader itself. */
+static bool has_map_type(const struct loader *loader, u32 type)
+{
+	const struct loader_kernel *below = loader->below;
+
+	return !below->has_map_type || below->has_map_type(below->data, type);
+}
+
+static bool has_prog_type(const struct loader *loader, u32 type)
+{
+	const struct loader_kernel *below = loader->below;
+
+	return !below->has_prog_type || below->has_prog_type(below->data, type);
+}
+
 static int watch_context(void *data, const char *name)
 {
 	const struct loader_kernel *below = ((struct loader *)data)->below;
@@ -567,6 +582,29 @@ static struct loader_prog *find_refused(struct loader *loader)
 	return NULL;
 }
 
+static const char *type_name(const char *name)
+{
+	return name ? name : "of a newer kernel";
+}
+
+/* Names the first map that cannot be created because the kernel below has no such type. */
+static bool lacks_map(const struct loader *loader, char *out, size_t size)
+{
+	for (u32 i = 0; i < loader->n_maps; i++) {
+		const struct loader_map *map = &loader->maps[i];
+
+		if (has_map_type(loader, map->type))
+			continue;
+		snprintf(out, size,
+			 "map '%s' has type %s, which Skep does not have yet (docs/STATUS.md)%s",
+			 map->name,
+			 type_name(libbpf_bpf_map_type_str((enum bpf_map_type)map->type)),
+			 map->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY ? "; use a ringbuf" : "");
+		return true;
+	}
+	return false;
+}
+
 static int refuse(struct loader *loader, struct loader_prog *prog, int err,
 		  struct loader_error *error)
 {
@@ -584,10 +622,24 @@ static int refuse(struct loader *loader, struct loader_prog *prog, int err,
 		snprintf(prog->reason, sizeof(prog->reason),
 			 "SEC(\"%s\") needs an embedding program that adds this context",
 			 prog->section);
+	else if (!has_prog_type(loader, prog->type))
+		snprintf(prog->reason, sizeof(prog->reason),
+			 "program type %s is not supported by Skep yet (docs/STATUS.md)",
+			 type_name(libbpf_bpf_prog_type_str((enum bpf_prog_type)prog->type)));
 	else
 		reason_from_log(prog, cause);
 	return fail(error, err, "%s: program %s (%s) is refused: %s%s%s", loader->name, prog->name,
 		    prog->section, prog->reason, prog->where[0] ? "\n    at " : "", prog->where);
+}
+
+/* Why the object cannot be loaded when no program is to blame. */
+static void cause_of(const struct loader *loader, int err, char *out, size_t size)
+{
+	if (lacks_map(loader, out, size))
+		return;
+	last_warning(loader, out, size);
+	if (!out[0])
+		snprintf(out, size, "%s", strerror(-err));
 }
 
 int loader_load(struct loader *loader, struct loader_error *error)
@@ -609,8 +661,8 @@ int loader_load(struct loader *loader, struct loader_error *error)
 	refused = find_refused(loader);
 	if (refused)
 		return refuse(loader, refused, err, error);
-	last_warning(loader, cause, sizeof(cause));
-	return fail(error, err, "%s: %s", loader->name, cause[0] ? cause : strerror(-err));
+	cause_of(loader, err, cause, sizeof(cause));
+	return fail(error, err, "%s: %s", loader->name, cause);
 }
 
 /* Opens the object afresh and loads nothing but program number index. */
@@ -634,9 +686,7 @@ static int judge_one(const struct loader_kernel *kernel, const struct loader_sou
 		/* A map or the BTF is to blame: the program cannot be loaded either. */
 		prog->verdict = LOADER_REFUSED;
 		prog->err = err;
-		last_warning(loader, prog->reason, sizeof(prog->reason));
-		if (!prog->reason[0])
-			snprintf(prog->reason, sizeof(prog->reason), "%s", strerror(-err));
+		cause_of(loader, err, prog->reason, sizeof(prog->reason));
 	}
 	seen(data, &loader->progs[index]);
 	loader_close(loader);
@@ -655,6 +705,8 @@ int loader_judge(const struct loader_kernel *kernel, const struct loader_source 
 		return err;
 	n = loader->n_progs;
 	loader_close(loader);
+	if (!n)
+		return fail(error, -ENOENT, "%s has no programs", source->path);
 	for (u32 i = 0; i < n && !err; i++)
 		err = judge_one(kernel, source, i, log_level, seen, data, error);
 	return err;

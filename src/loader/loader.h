@@ -31,6 +31,9 @@ struct loader_kernel {
 	const void *btf;
 	size_t btf_size;
 	const char *release; /* of uname; NULL: the machine's */
+	/* Does it have that type (enum bpf_map_type, bpf_prog_type) at all? NULL: who knows. */
+	bool (*has_map_type)(void *data, u32 type);
+	bool (*has_prog_type)(void *data, u32 type);
 	/* This really is the kernel of the machine: files below /sys and /proc are its own. */
 	bool machine;
 };
@@ -104,7 +107,8 @@ int loader_load(struct loader *loader, struct loader_error *error);
 
 /*
  * Judges every program of an object alone, so that one refusal hides no other. seen is called
- * for each in turn; fds are closed when it returns. -errno when the object does not open.
+ * for each in turn; fds are closed when it returns. -errno when the object does not open,
+ * -ENOENT when it has no programs.
  */
 int loader_judge(const struct loader_kernel *kernel, const struct loader_source *source,
 		 u32 log_level, void (*seen)(void *data, const struct loader_prog *prog),

@@ -136,6 +136,10 @@ static int choose_programs(struct session *session)
 	char why[512];
 	int err = 0;
 
+	if (!loader_prog_count(session->loader)) {
+		complain("%s has no programs", session->opts->path);
+		return -ENOENT;
+	}
 	for (const char *const *name = session->opts->only; *name; name++)
 		if (loader_find_prog(session->loader, *name) < 0) {
 			complain("%s has no program '%s'", session->opts->path, *name);
