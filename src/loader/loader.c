@@ -24,11 +24,11 @@
 #include <bpf/libbpf.h>
 
 #include "loader/check.h"
+#include "loader/parts.h"
 #include "loader/reason.h"
 
-#define LOG_SIZE         (16u << 20) /* the most libbpf itself would ask for */
-#define MAX_OBJECT       ((size_t)256 << 20)
-#define PROG_TYPE_CUSTOM 0x10000
+#define LOG_SIZE   (16u << 20) /* the most libbpf itself would ask for */
+#define MAX_OBJECT ((size_t)256 << 20)
 
 struct loader {
 	struct loader_kernel kernel; /* the caller's, with PROG_LOAD watched */
@@ -139,53 +139,10 @@ static int watch_context(void *data, const char *name)
 	return below->context ? below->context(below->data, name) : -ENOENT;
 }
 
-/* Sections that newer versions of libbpf know. */
-static const struct {
-	const char *section; /* as libbpf_register_prog_handler wants it */
-	const char *example;
-	enum bpf_prog_type type;
-	int attach_type;
-} newer_sections[] = {
-	{ "uprobe.multi+", "uprobe.multi", BPF_PROG_TYPE_KPROBE, 48 },
-	{ "uprobe.multi.s+", "uprobe.multi.s", BPF_PROG_TYPE_KPROBE, 48 },
-	{ "uretprobe.multi+", "uretprobe.multi", BPF_PROG_TYPE_KPROBE, 48 },
-	{ "uretprobe.multi.s+", "uretprobe.multi.s", BPF_PROG_TYPE_KPROBE, 48 },
-	{ "tcx/ingress", "tcx/ingress", BPF_PROG_TYPE_SCHED_CLS, 46 },
-	{ "tcx/egress", "tcx/egress", BPF_PROG_TYPE_SCHED_CLS, 47 },
-	{ "tc/ingress", "tc/ingress", BPF_PROG_TYPE_SCHED_CLS, 46 },
-	{ "tc/egress", "tc/egress", BPF_PROG_TYPE_SCHED_CLS, 47 },
-	{ "netkit/primary", "netkit/primary", BPF_PROG_TYPE_SCHED_CLS, 54 },
-	{ "netkit/peer", "netkit/peer", BPF_PROG_TYPE_SCHED_CLS, 55 },
-};
-
-/* SEC("skep/NAME"): the context is told by number. */
-static int setup_custom(struct bpf_program *prog, long cookie)
-{
-	const struct loader_kernel *kernel = libbpf_current();
-	const char *name = bpf_program__section_name(prog) + strlen("skep/");
-	int id;
-
-	if (!kernel || !kernel->context)
-		return 0;
-	id = kernel->context(kernel->data, name);
-	if (id > 0)
-		bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)id);
-	return 0;
-}
-
 static void prepare_libbpf(void)
 {
-	LIBBPF_OPTS(libbpf_prog_handler_opts, custom, .prog_setup_fn = setup_custom);
-	enum bpf_prog_type type;
-	enum bpf_attach_type attach_type;
-
 	libbpf_set_print(keep_warning);
-	for (size_t i = 0; i < ARRAY_SIZE(newer_sections); i++)
-		if (libbpf_prog_type_by_name(newer_sections[i].example, &type, &attach_type))
-			libbpf_register_prog_handler(
-			    newer_sections[i].section, newer_sections[i].type,
-			    (enum bpf_attach_type)newer_sections[i].attach_type, NULL);
-	libbpf_register_prog_handler("skep/", (enum bpf_prog_type)PROG_TYPE_CUSTOM, 0, &custom);
+	sections_register();
 }
 
 /* Between these two, libbpf works for this loader. */
@@ -311,36 +268,6 @@ static int fail_open(const struct loader *loader, int err, const char *cause,
 		    loader->name, cause[0] ? cause : strerror(-err));
 }
 
-/* All of a file, which may be a pipe. 0 or -errno; *bytes is malloc'ed. */
-static int read_file(const char *path, void **bytes, size_t *size)
-{
-	FILE *in = fopen(path, "re");
-	size_t cap = 0, n;
-	char *grown;
-	int err = 0;
-
-	*bytes = NULL;
-	*size = 0;
-	if (!in)
-		return -errno;
-	do {
-		cap = cap ? 2 * cap : 1 << 16;
-		grown = cap <= MAX_OBJECT ? realloc(*bytes, cap) : NULL;
-		if (!grown) {
-			err = cap <= MAX_OBJECT ? -ENOMEM : -EFBIG;
-			break;
-		}
-		*bytes = grown;
-		errno = 0;
-		n = fread(grown + *size, 1, cap - *size, in);
-		*size += n;
-		if (ferror(in))
-			err = errno ? -errno : -EIO;
-	} while (!err && *size == cap);
-	fclose(in);
-	return err;
-}
-
 /* "dir/prog.bpf.o" is object "prog": what libbpf names .rodata and such after. */
 static void object_name(const char *path, char *out, size_t size)
 {
@@ -386,7 +313,7 @@ static int open_source(struct loader *loader, const struct loader_source *source
 
 	if (source->bytes)
 		return open_bytes(loader, source->bytes, source->size, error);
-	err = read_file(source->path, &bytes, &size);
+	err = loader_read_file(source->path, &bytes, &size);
 	if (err == -ENOENT)
 		fail(error, err, "%s: no such file", source->path);
 	else if (err)
@@ -709,41 +636,5 @@ int loader_judge(const struct loader_kernel *kernel, const struct loader_source 
 		return fail(error, -ENOENT, "%s has no programs", source->path);
 	for (u32 i = 0; i < n && !err; i++)
 		err = judge_one(kernel, source, i, log_level, seen, data, error);
-	return err;
-}
-
-struct put_data {
-	void (*put)(void *data, const char *text);
-	void *data;
-};
-
-static void put_dump(void *ctx, const char *fmt, va_list args)
-{
-	struct put_data *to = ctx;
-	char *text;
-
-	if (vasprintf(&text, fmt, args) < 0)
-		return;
-	to->put(to->data, text);
-	free(text);
-}
-
-int loader_btf_to_c(const void *bytes, size_t size, void (*put)(void *data, const char *text),
-		    void *data)
-{
-	struct put_data to = { put, data };
-	struct btf *btf = btf__new(bytes, (u32)size);
-	struct btf_dump *dump;
-	int err = 0;
-
-	if (!btf)
-		return -errno;
-	dump = btf_dump__new(btf, put_dump, &to, NULL);
-	if (!dump)
-		err = -errno;
-	for (u32 id = 1; !err && id < btf__type_cnt(btf); id++)
-		err = btf_dump__dump_type(dump, id);
-	btf_dump__free(dump);
-	btf__free(btf);
 	return err;
 }
