@@ -429,6 +429,8 @@ static int hash_erase(struct map *map, const void *key, struct run_ctx *rc)
 static s64 hash_for_each(struct map *map, u64 func, u64 arg, u64 flags, struct run_ctx *rc)
 {
 	struct hash_map *hash = hash_of(map);
+	/* A callback that deletes and inserts could keep the walk going for ever. */
+	const s64 most = 2 * (s64)map->facts.max_entries + 64;
 	u64 keys[2][HASH_KEY_COPY / 8];
 	s64 visited = 0;
 
@@ -446,7 +448,8 @@ static s64 hash_for_each(struct map *map, u64 func, u64 arg, u64 flags, struct r
 
 			visited++;
 			if (rc->call(rc, func, (u64)(uintptr_t)map, (u64)(uintptr_t)key,
-				     (u64)(uintptr_t)value, arg, 0))
+				     (u64)(uintptr_t)value, arg, 0) ||
+			    visited == most)
 				return visited;
 			last = key;
 			key = key == keys[0] ? keys[1] : keys[0];

@@ -93,3 +93,29 @@ TEST(a_tail_call_stays_with_its_kind_of_context)
 	close(to);
 	world_end(&w);
 }
+
+/* Each visit deletes its element and puts another one behind it. */
+TEST(a_walk_ends_though_elements_are_put_behind_it)
+{
+	struct world w = world_skep();
+	u64 key = 1, value = 5;
+	u8 packet[64] = { 0 };
+	int map, fd;
+
+	map = map_create(&w, BPF_MAP_TYPE_HASH, 8, 8, 1, 0);
+	REQUIRE(map >= 0 && map_update(&w, map, &key, &value, 0) == 0);
+	fd = load_text(&w, BPF_PROG_TYPE_XDP, 0, 0,
+		       "r1 = map[fd:%d]\nr2 = func each\nr3 = 0\nr4 = 0\ncall 164\nexit\n"
+		       "each:\nr6 = r1\nr7 = *(u64 *)(r2 +0)\n*(u64 *)(r10 -8) = r7\n"
+		       "*(u64 *)(r10 -16) = 1\nr2 = r10\nr2 += -8\ncall 3\nr7 += 1\n"
+		       "*(u64 *)(r10 -8) = r7\nr1 = r6\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\n"
+		       "r4 = 0\ncall 2\nr0 = 0\nexit\n",
+		       map);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(BPF(&w, BPF_PROG_TEST_RUN, attr_test_run, .prog_fd = (u32)fd,
+		     .data_in = address(packet), .data_size_in = sizeof(packet)),
+		 0);
+	close(fd);
+	close(map);
+	world_end(&w);
+}
