@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The batch commands. Progress goes back to the client in attr.batch.count, also when a batch
- * ends early. Arrays continue by key: in_batch and out_batch are keys. Hashes continue by
+ * ends early. Arrays and tries continue by key: in_batch and out_batch are keys. Hashes continue by
  * position: both are 4 bytes, as of Linux's bucket number, whatever the size of the key.
  */
 #include "kernel/commands.h"
@@ -212,17 +212,18 @@ typedef int (*batch_fn)(struct batch *b);
 /* NULL: this type has no such batch command. */
 static batch_fn batch_of(const struct map *map, int cmd)
 {
-	bool hash = map->ops->sys_walk;
-	bool array =
-	    map->facts.type == BPF_MAP_TYPE_ARRAY || map->facts.type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	bool hash = map->ops->sys_walk, trie = map->facts.type == BPF_MAP_TYPE_LPM_TRIE;
+	bool by_key = trie || map->facts.type == BPF_MAP_TYPE_ARRAY ||
+		      map->facts.type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+		      map->facts.type == BPF_MAP_TYPE_ARRAY_OF_MAPS;
 
 	switch (cmd) {
 	case BPF_MAP_LOOKUP_BATCH:
-		return hash ? batch_walk_lookup : array ? batch_lookup : NULL;
+		return hash ? batch_walk_lookup : by_key ? batch_lookup : NULL;
 	case BPF_MAP_UPDATE_BATCH:
-		return hash || array ? batch_update : NULL;
+		return hash || by_key ? batch_update : NULL;
 	case BPF_MAP_DELETE_BATCH:
-		return hash ? batch_delete : NULL;
+		return hash || trie ? batch_delete : NULL;
 	default:
 		return hash ? batch_walk_delete : NULL;
 	}

@@ -91,7 +91,7 @@ static bool btf_is_u32(const struct btf *btf, u32 type_id)
 /* What each type asks of its BTF beyond the sizes. */
 static int check_btf_of_type(const struct map_facts *facts)
 {
-	const struct btf_type *value;
+	const struct btf_type *key, *value;
 
 	switch (facts->type) {
 	case BPF_MAP_TYPE_ARRAY:
@@ -104,6 +104,12 @@ static int check_btf_of_type(const struct map_facts *facts)
 			       btf_kind(value) == BTF_KIND_DATASEC
 			   ? 0
 			   : -EINVAL;
+	case BPF_MAP_TYPE_LPM_TRIE:
+		key = btf_type(facts->btf, facts->btf_key_type_id);
+		return facts->btf_key_type_id && key && btf_kind(key) == BTF_KIND_STRUCT ? 0
+											 : -EINVAL;
+	case BPF_MAP_TYPE_BLOOM_FILTER:
+		return facts->btf_key_type_id ? -EINVAL : 0;
 	default:
 		return facts->btf_key_type_id ? 0 : -EINVAL;
 	}

@@ -82,6 +82,8 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
+	if (map->ops->release)
+		map->ops->release(map);
 	memory_release(&map->store, map->small_store);
 	memory_release(&map->visible, NULL);
 	memory_release(&map->sealed, map->small_sealed);

@@ -59,6 +59,8 @@ struct map_ops {
 	int (*layout)(const struct map *map, struct map_sizes *sizes);
 	/* Sets the process-local members. fresh: the store is all zero and nobody else has it. */
 	int (*bind)(struct map *map, bool fresh);
+	/* Frees what this process has beside the memories; may be NULL. */
+	void (*release)(struct map *map);
 
 	/* The program's side (helpers). rc is the running program's; keys and values are
 	 * ordinary pointers. lookup returns the value (this CPU's for per-CPU maps) or NULL. */

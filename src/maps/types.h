@@ -13,6 +13,7 @@
 	X(PERCPU_ARRAY, percpu_array_map_ops)                                                      \
 	X(LRU_HASH, lru_hash_map_ops)                                                              \
 	X(LRU_PERCPU_HASH, lru_percpu_hash_map_ops)                                                \
+	X(LPM_TRIE, lpm_trie_map_ops)                                                              \
 	X(QUEUE, queue_map_ops)                                                                    \
 	X(STACK, stack_map_ops)                                                                    \
 	X(RINGBUF, ringbuf_map_ops)

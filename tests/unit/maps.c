@@ -14,7 +14,8 @@ static const u32 types[] = { BPF_MAP_TYPE_HASH,	       BPF_MAP_TYPE_ARRAY,
 			     BPF_MAP_TYPE_PROG_ARRAY,  BPF_MAP_TYPE_PERCPU_HASH,
 			     BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
 			     BPF_MAP_TYPE_QUEUE,       BPF_MAP_TYPE_STACK,
-			     BPF_MAP_TYPE_LRU_HASH,    BPF_MAP_TYPE_LRU_PERCPU_HASH };
+			     BPF_MAP_TYPE_LRU_HASH,    BPF_MAP_TYPE_LRU_PERCPU_HASH,
+			     BPF_MAP_TYPE_LPM_TRIE };
 
 static int check_only(u32 type, u32 key, u32 value, u32 entries, u32 flags)
 {
@@ -93,7 +94,7 @@ TEST(types_have_linux_names_and_others_are_absent)
 	CHECK(!map_ops_of(BPF_MAP_TYPE_UNSPEC));
 	CHECK(!map_ops_of(BPF_MAP_TYPE_STACK_TRACE));
 	CHECK(!map_ops_of(UINT32_MAX));
-	CHECK_EQ(check_only(BPF_MAP_TYPE_LPM_TRIE, 8, 8, 8, BPF_F_NO_PREALLOC), -EINVAL);
+	CHECK_EQ(check_only(BPF_MAP_TYPE_STACK_TRACE, 4, 8, 8, 0), -EINVAL);
 }
 
 /* ---- memory ---- */
