@@ -35,6 +35,12 @@ struct skb_run_ctx {
 	u8 *network;
 };
 
+/* struct bpf_sock_ops of Linux 6.2 on: the headers we build with may be older. */
+struct sock_ops_run_ctx {
+	struct bpf_sock_ops ops;
+	u64 skb_hwtstamp;
+};
+
 /* image->load_packet of program types whose context is a struct skb_run_ctx. */
 bool skb_load_packet(const void *ctx, s32 offset, u32 size, u64 *out);
 

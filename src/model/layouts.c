@@ -6,45 +6,12 @@
  * The skb family shares one UAPI struct and differs in which fields a type may touch, so each
  * field is written once, in the SKB table, with the access each type has to it.
  */
-#include "model/layouts.h"
-#include "model/ctx.h"
-
-#define R  FIELD_READ
-#define W  FIELD_WRITE
-#define RW (FIELD_READ | FIELD_WRITE)
-#define NO 0
-
-#define UAPI_SIZE(type, field) sizeof(((type *)0)->field)
-
-/* A number that sits in the run-time struct where programs see it. */
-#define NUMBER(type, field, rights)                                                              \
-	{                                                                                        \
-		.name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field), \
-		.run_offset = offsetof(type, field), .run_size = UAPI_SIZE(type, field),         \
-		.kind = FIELD_SCALAR, .access = rights                                           \
-	}
-
-/* A pointer: programs see the UAPI field, at run time it is a member of the run-time struct. */
-#define POINTER(type, field, run_type, member, what, rights)                                     \
-	{                                                                                        \
-		.name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field), \
-		.run_offset = offsetof(run_type, member), .run_size = sizeof(void *),            \
-		.kind = what, .access = rights                                                   \
-	}
-
-/* An array of u32. */
-#define WORDS(type, field, rights)                                                               \
-	{                                                                                        \
-		.name = #field, .offset = offsetof(type, field), .size = UAPI_SIZE(type, field), \
-		.run_offset = offsetof(type, field), .run_size = UAPI_SIZE(type, field),         \
-		.unit = 4, .kind = FIELD_SCALAR, .access = rights                                \
-	}
+#include "model/fields.h"
 
 /*
  * struct __sk_buff. Columns: socket_filter, sched, cgroup_skb, lwt, sk_skb. Numbers may be read
  * in smaller pieces (N), but for addresses.
  */
-#define N(rights) ((rights) ? (rights) | FIELD_NARROW : 0)
 #define SKB_NUMBERS_1(X)                  \
 	X(len, R, R, R, R, R)             \
 	X(pkt_type, R, R, R, R, R)        \
@@ -141,6 +108,53 @@ const struct ctx_layout layout_tracepoint = { .name = "trace_entry", .first = 8,
 const struct ctx_layout layout_raw_tracepoint = { .name = "bpf_raw_tracepoint_args",
 						  .size = 12 * 8 };
 
+/* The first argument is a buffer that the program may change. Where it ends only the tracepoint
+ * knows: Linux compares at attach, so whoever attaches such programs must keep to this size. */
+static const struct ctx_field raw_tracepoint_writable_fields[] = {
+	{ .name = "args[0]",
+	  .size = 8,
+	  .run_size = 8,
+	  .kind = FIELD_MEM,
+	  .access = R | FIELD_MEM_WRITE,
+	  .mem_size = 4096 },
+	{ .name = "args[1]",
+	  .offset = 8,
+	  .size = 11 * 8,
+	  .run_offset = 8,
+	  .run_size = 11 * 8,
+	  .access = R | FIELD_ANY_SIZE },
+};
+const struct ctx_layout layout_raw_tracepoint_writable = {
+	.name = "bpf_raw_tracepoint_args",
+	.size = 12 * 8,
+	.fields = raw_tracepoint_writable_fields,
+	.n_fields = ARRAY_SIZE(raw_tracepoint_writable_fields),
+};
+
+/* struct bpf_nf_ctx. */
+static const struct ctx_field netfilter_fields[] = {
+	{ .name = "state",
+	  .size = 8,
+	  .run_size = 8,
+	  .kind = FIELD_BTF_ID,
+	  .access = R,
+	  .btf_name = "nf_hook_state" },
+	{ .name = "skb",
+	  .offset = 8,
+	  .size = 8,
+	  .run_offset = 8,
+	  .run_size = 8,
+	  .kind = FIELD_BTF_ID,
+	  .access = R,
+	  .btf_name = "sk_buff" },
+};
+const struct ctx_layout layout_netfilter = {
+	.name = "bpf_nf_ctx",
+	.size = 16,
+	.fields = netfilter_fields,
+	.n_fields = ARRAY_SIZE(netfilter_fields),
+};
+
 const struct ctx_layout layout_pt_regs = { .name = "pt_regs", .size = CTX_PT_REGS_SIZE };
 
 /* The caller's buffer: PROG_TEST_RUN's ctx_in. */
@@ -171,41 +185,6 @@ const struct ctx_layout layout_perf_event = {
 	.size = CTX_PT_REGS_SIZE + 16,
 	.fields = perf_event_fields,
 	.n_fields = ARRAY_SIZE(perf_event_fields),
-};
-
-#define SOCK(field, rights) NUMBER(struct bpf_sock, field, rights)
-static const struct ctx_field bpf_sock_fields[] = {
-	SOCK(bound_dev_if, RW), SOCK(family, N(R)),
-	SOCK(type, N(R)),       SOCK(protocol, N(R)),
-	SOCK(mark, RW),         SOCK(priority, RW),
-	SOCK(src_ip4, N(R)),    WORDS(struct bpf_sock, src_ip6, N(R)),
-	SOCK(src_port, R),      SOCK(dst_port, N(R)),
-	SOCK(dst_ip4, N(R)),    WORDS(struct bpf_sock, dst_ip6, N(R)),
-	SOCK(state, N(R)),      SOCK(rx_queue_mapping, N(R)),
-};
-const struct ctx_layout layout_bpf_sock = {
-	.name = "bpf_sock",
-	.size = sizeof(struct bpf_sock),
-	.fields = bpf_sock_fields,
-	.n_fields = ARRAY_SIZE(bpf_sock_fields),
-};
-
-#define ADDR(field, rights) NUMBER(struct bpf_sock_addr, field, rights)
-static const struct ctx_field sock_addr_fields[] = {
-	ADDR(user_family, N(R)),
-	ADDR(user_ip4, N(RW)),
-	WORDS(struct bpf_sock_addr, user_ip6, N(RW)),
-	ADDR(user_port, N(RW)),
-	ADDR(family, N(R)),
-	ADDR(type, N(R)),
-	ADDR(protocol, N(R)),
-	POINTER(struct bpf_sock_addr, sk, struct bpf_sock_addr, sk, FIELD_SOCKET, R),
-};
-const struct ctx_layout layout_sock_addr = {
-	.name = "bpf_sock_addr",
-	.size = sizeof(struct bpf_sock_addr),
-	.fields = sock_addr_fields,
-	.n_fields = ARRAY_SIZE(sock_addr_fields),
 };
 
 #define DEVICE(field, rights) NUMBER(struct bpf_cgroup_dev_ctx, field, rights)

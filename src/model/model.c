@@ -27,6 +27,11 @@ static const struct helper_grant *find_grant(const struct prog_type_model *type,
 	return NULL;
 }
 
+static bool at_attach_type(u64 attach_types, u32 attach_type)
+{
+	return !attach_types || (attach_type < 64 && (attach_types >> attach_type & 1));
+}
+
 const struct helper_proto *model_prog_helper(const struct kernel_model *model,
 					     const struct prog_type_model *type, u32 attach_type,
 					     enum privilege privilege, u32 id)
@@ -38,7 +43,7 @@ const struct helper_proto *model_prog_helper(const struct kernel_model *model,
 	grant = find_grant(type, id);
 	if (!grant || grant->needs > privilege)
 		return NULL;
-	if (grant->attach_types && (attach_type > 63 || !(grant->attach_types >> attach_type & 1)))
+	if (!at_attach_type(grant->attach_types, attach_type))
 		return NULL;
 	return grant->variant ? model->helper_variants[grant->variant] : model_helper(model, id);
 }
@@ -54,30 +59,51 @@ static const struct ctx_field *find_field(const struct ctx_layout *layout, u32 o
 	return NULL;
 }
 
-static bool field_access(const struct ctx_field *field, u32 offset, u32 size, bool write)
+/* Part of a number, read. */
+static bool narrow_access(const struct ctx_field *field, u32 into, u32 size)
+{
+	if (size < field->piece_min || (field->pieces_end && into + size > field->pieces_end))
+		return false;
+	return field->access & FIELD_NARROW || (field->access & FIELD_NARROW_START && !into);
+}
+
+static bool field_access(const struct ctx_field *field, u32 attach_type, u32 offset, u32 size,
+			 bool write)
 {
 	u32 unit = field->unit ? field->unit : field->size;
 	u32 into = offset - field->offset;
 
-	if (!(field->access & (write ? FIELD_WRITE : FIELD_READ)) || into + size > field->size)
+	if (!(field->access & (write ? FIELD_WRITE : FIELD_READ)) || into + size > field->size ||
+	    !at_attach_type(write ? field->write_at : field->read_at, attach_type))
 		return false;
 	if (field->access & FIELD_ANY_SIZE)
 		return true;
 	if (size == unit)
 		return into % unit == 0;
-	return !write && size < unit && (field->access & FIELD_NARROW);
+	if (size == 2 * unit)
+		return field->access & FIELD_WIDE;
+	return !write && size < unit && narrow_access(field, into, size);
 }
 
-bool model_ctx_access(const struct ctx_layout *layout, s64 offset, u32 size, bool write,
-		      const struct ctx_field **field)
+bool model_ctx_access(const struct ctx_layout *layout, u32 attach_type, s64 offset, u32 size,
+		      bool write, const struct ctx_field **field)
 {
 	*field = NULL;
 	if (!layout || offset < 0 || size > layout->size || offset > layout->size - size || !size ||
 	    size & (size - 1) || offset & (size - 1))
 		return false;
 	if (layout->fields) {
-		*field = find_field(layout, offset);
-		return *field && field_access(*field, offset, size, write);
+		*field = find_field(layout, (u32)offset);
+		return *field && field_access(*field, attach_type, (u32)offset, size, write);
 	}
 	return offset >= layout->first && (!write || offset + size <= layout->writable_size);
+}
+
+const struct return_range *model_return_range(const struct prog_type_model *type, u32 attach_type)
+{
+	const struct return_range *range = type->returns;
+
+	while (range && !at_attach_type(range->attach_types, attach_type))
+		range++;
+	return range && !range->any ? range : NULL;
 }

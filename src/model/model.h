@@ -66,6 +66,9 @@ struct ctx_field {
 	u8 unit;              /* of an array: the size of an element; 0: not an array */
 	u8 kind;              /* enum field_kind */
 	u8 access;            /* enum field_access */
+	u8 piece_min;         /* FIELD_NARROW: no smaller pieces than this */
+	u8 pieces_end;        /* FIELD_NARROW: pieces lie in that many first bytes; 0: in all */
+	u64 read_at, write_at; /* bit per enum bpf_attach_type that may; 0: all of them */
 	u32 mem_size;         /* FIELD_MEM */
 	const char *btf_name; /* FIELD_BTF_ID */
 };
@@ -84,6 +87,13 @@ struct ctx_layout {
 	s64 ret_min, ret_max;
 };
 
+/* What programs of some attach types return. */
+struct return_range {
+	u64 attach_types; /* bit per enum bpf_attach_type; 0: all, and ends the list */
+	bool any;
+	s64 min, max;
+};
+
 struct prog_type_model {
 	u32 type;                     /* enum bpf_prog_type */
 	const char *name;             /* as bpftool prints it: "sched_cls" */
@@ -92,9 +102,8 @@ struct prog_type_model {
 	bool packet;                                 /* has direct packet access */
 	bool packet_write;                           /* and may write it */
 	bool legacy_packet;                          /* LD_ABS and LD_IND */
-	bool checks_return;                          /* r0 at exit must lie in ret_min..ret_max */
 	bool can_attach; /* Skep has a hook for it (STATUS.md says so) */
-	s64 ret_min, ret_max;
+	const struct return_range *returns; /* the first that fits; NULL: anything */
 };
 
 struct kernel_model {
@@ -116,12 +125,15 @@ struct kernel_model {
 };
 
 /*
- * May a program read (write) size bytes at that offset of its context? *field is what it
- * touches, NULL where the context is plain bytes; the bytes then are at the same distance from
+ * May a program of that attach type read (write) size bytes at that offset of its context?
+ * *field is what it touches, NULL where the context is plain bytes; the bytes then are at the same distance from
  * field->run_offset as from field->offset, but for pointers, which are read as a whole.
  */
-bool model_ctx_access(const struct ctx_layout *layout, s64 offset, u32 size, bool write,
-		      const struct ctx_field **field);
+bool model_ctx_access(const struct ctx_layout *layout, u32 attach_type, s64 offset, u32 size,
+		      bool write, const struct ctx_field **field);
+
+/* What a program of that type and attach type may return; NULL: anything. */
+const struct return_range *model_return_range(const struct prog_type_model *type, u32 attach_type);
 
 /*
  * NULL when the kernel has no such program type or helper. PROG_TYPE_CUSTOM gives custom_type,

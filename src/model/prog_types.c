@@ -12,11 +12,57 @@
 #define TRACING_SETS SETS(SET(tracing), SET(cookie), SET(base))
 #define SCHED_SETS   SETS(SET(sched), SET(socket_storage), SET(sk_cast), SET(base))
 
+/*
+ * What programs return, by attach type. Some attach types are newer than the headers that we
+ * build with, and so are numbers here.
+ */
+#define AT(number)      (1ull << (number))
+#define AT_UNIX_RECVMSG AT(51)
+#define AT_UNIX_NAMES   (AT(52) | AT(53)) /* getpeername, getsockname */
+#define AT_SESSIONS     (AT(56) | AT(57)) /* kprobe, uprobe */
+#define YES_OR_NO        \
+	{                \
+		.max = 1 \
+	}
+#define ANYTHING            \
+	{                   \
+		.any = true \
+	}
+
+static const struct return_range yes_or_no[] = { YES_OR_NO };
+/* Whether the packet goes out, and whether the sender hears of congestion. */
+static const struct return_range cgroup_skb_returns[] = {
+	{ .attach_types = AT(BPF_CGROUP_INET_EGRESS), .max = 3 },
+	YES_OR_NO,
+};
+/* What has happened already cannot be refused; bind may also skip the check of privileges. */
+static const struct return_range sock_addr_returns[] = {
+	{ .attach_types = AT(BPF_CGROUP_UDP4_RECVMSG) | AT(BPF_CGROUP_UDP6_RECVMSG) |
+			  AT(BPF_CGROUP_INET4_GETPEERNAME) | AT(BPF_CGROUP_INET6_GETPEERNAME) |
+			  AT(BPF_CGROUP_INET4_GETSOCKNAME) | AT(BPF_CGROUP_INET6_GETSOCKNAME) |
+			  AT_UNIX_RECVMSG | AT_UNIX_NAMES,
+	  .min = 1,
+	  .max = 1 },
+	{ .attach_types = AT(BPF_CGROUP_INET4_BIND) | AT(BPF_CGROUP_INET6_BIND), .max = 3 },
+	YES_OR_NO,
+};
+/* A session's entry says whether its return is of interest. */
+static const struct return_range kprobe_returns[] = {
+	{ .attach_types = AT_SESSIONS, .max = 1 },
+	ANYTHING,
+};
+static const struct return_range tracing_returns[] = {
+	{ .attach_types = AT(BPF_TRACE_FENTRY) | AT(BPF_TRACE_FEXIT) },
+	{ .attach_types = AT(BPF_TRACE_ITER), .max = 1 },
+	ANYTHING,
+};
+
 static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_SOCKET_FILTER, "socket_filter", .ctx = &layout_socket_filter,
 	     .legacy_packet = true, .can_attach = true,
 	     .helper_sets = SETS(SET(socket_filter), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_KPROBE, "kprobe", .ctx = &layout_pt_regs, .can_attach = true,
+	     .returns = kprobe_returns,
 	     .helper_sets = SETS(SET(kprobe), SET(tracing), SET(cookie), SET(base))),
 	TYPE(BPF_PROG_TYPE_SCHED_CLS, "sched_cls", .ctx = &layout_sched, .packet = true,
 	     .packet_write = true, .legacy_packet = true, .can_attach = true,
@@ -30,12 +76,11 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_PERF_EVENT, "perf_event", .ctx = &layout_perf_event,
 	     .helper_sets = SETS(SET(perf_event), SET(tracing), SET(cookie), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SKB, "cgroup_skb", .ctx = &layout_cgroup_skb, .packet = true,
-	     .legacy_packet = true, .checks_return = true, .ret_max = 1,
+	     .legacy_packet = true, .returns = cgroup_skb_returns,
 	     .helper_sets = SETS(SET(cgroup_skb), SET(socket_filter), SET(socket_storage),
 				 SET(sk_cast), SET(base))),
-	TYPE(BPF_PROG_TYPE_CGROUP_SOCK, "cgroup_sock", .ctx = &layout_bpf_sock,
-	     .checks_return = true, .ret_max = 1,
-	     .helper_sets = SETS(SET(cgroup_sock), SET(cgroup), SET(base))),
+	TYPE(BPF_PROG_TYPE_CGROUP_SOCK, "cgroup_sock", .ctx = &layout_cgroup_sock,
+	     .returns = yes_or_no, .helper_sets = SETS(SET(cgroup_sock), SET(cgroup), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_IN, "lwt_in", .ctx = &layout_lwt, .packet = true,
 	     .helper_sets = SETS(SET(lwt_in), SET(lwt), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_OUT, "lwt_out", .ctx = &layout_lwt, .packet = true,
@@ -43,37 +88,38 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_LWT_XMIT, "lwt_xmit", .ctx = &layout_lwt, .packet = true,
 	     .packet_write = true,
 	     .helper_sets = SETS(SET(lwt_xmit), SET(lwt), SET(sk_cast), SET(base))),
-	TYPE(BPF_PROG_TYPE_SOCK_OPS, "sock_ops", .checks_return = true, .ret_max = 1,
+	TYPE(BPF_PROG_TYPE_SOCK_OPS, "sock_ops", .ctx = &layout_sock_ops, .returns = yes_or_no,
 	     .helper_sets =
 		 SETS(SET(sock_ops), SET(cgroup), SET(socket_storage), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_SK_SKB, "sk_skb", .ctx = &layout_sk_skb, .packet = true,
 	     .packet_write = true, .helper_sets = SETS(SET(sk_skb), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_DEVICE, "cgroup_device", .ctx = &layout_cgroup_device,
-	     .checks_return = true, .ret_max = 1, .helper_sets = SETS(SET(cgroup), SET(base))),
-	TYPE(BPF_PROG_TYPE_SK_MSG, "sk_msg", .packet = true, .packet_write = true,
+	     .returns = yes_or_no, .helper_sets = SETS(SET(cgroup), SET(base))),
+	TYPE(BPF_PROG_TYPE_SK_MSG, "sk_msg", .ctx = &layout_sk_msg, .packet = true,
+	     .packet_write = true,
 	     .helper_sets = SETS(SET(sk_msg), SET(socket_storage), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_RAW_TRACEPOINT, "raw_tracepoint", .ctx = &layout_raw_tracepoint,
 	     .can_attach = true, .helper_sets = TRACING_SETS),
 	TYPE(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "cgroup_sock_addr", .ctx = &layout_sock_addr,
-	     .checks_return = true, .ret_max = 1,
+	     .returns = sock_addr_returns,
 	     .helper_sets = SETS(SET(cgroup_sock_addr), SET(cgroup), SET(socket_storage),
 				 SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_SEG6LOCAL, "lwt_seg6local", .ctx = &layout_lwt, .packet = true,
 	     .helper_sets = SETS(SET(lwt_seg6local), SET(lwt), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_LIRC_MODE2, "lirc_mode2", .ctx = &layout_lirc_mode2,
 	     .helper_sets = SETS(SET(lirc))),
-	TYPE(BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport",
-	     .helper_sets = SETS(SET(sk_reuseport), SET(base))),
+	TYPE(BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport", .ctx = &layout_sk_reuseport,
+	     .packet = true, .helper_sets = SETS(SET(sk_reuseport), SET(base))),
 	TYPE(BPF_PROG_TYPE_FLOW_DISSECTOR, "flow_dissector", .ctx = &layout_flow_dissector,
 	     .packet = true, .helper_sets = SETS(SET(flow_dissector), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SYSCTL, "cgroup_sysctl", .ctx = &layout_sysctl,
-	     .checks_return = true, .ret_max = 1,
-	     .helper_sets = SETS(SET(cgroup_sysctl), SET(cgroup), SET(base))),
+	     .returns = yes_or_no, .helper_sets = SETS(SET(cgroup_sysctl), SET(cgroup), SET(base))),
 	TYPE(BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "raw_tracepoint_writable",
-	     .helper_sets = TRACING_SETS),
-	TYPE(BPF_PROG_TYPE_CGROUP_SOCKOPT, "cgroup_sockopt", .checks_return = true, .ret_max = 1,
+	     .ctx = &layout_raw_tracepoint_writable, .helper_sets = TRACING_SETS),
+	TYPE(BPF_PROG_TYPE_CGROUP_SOCKOPT, "cgroup_sockopt", .ctx = &layout_sockopt, .packet = true,
+	     .packet_write = true, .returns = yes_or_no,
 	     .helper_sets = SETS(SET(cgroup_sockopt), SET(cgroup), SET(socket_storage), SET(base))),
-	TYPE(BPF_PROG_TYPE_TRACING, "tracing",
+	TYPE(BPF_PROG_TYPE_TRACING, "tracing", .returns = tracing_returns,
 	     .helper_sets = SETS(SET(trampoline), SET(tracing_btf), SET(tracing), SET(base))),
 	TYPE(BPF_PROG_TYPE_STRUCT_OPS, "struct_ops",
 	     .helper_sets = SETS(SET(struct_ops), SET(base))),
@@ -81,11 +127,12 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_LSM, "lsm",
 	     .helper_sets =
 		 SETS(SET(lsm), SET(trampoline), SET(tracing_btf), SET(tracing), SET(base))),
-	TYPE(BPF_PROG_TYPE_SK_LOOKUP, "sk_lookup", .checks_return = true, .ret_max = 1,
+	TYPE(BPF_PROG_TYPE_SK_LOOKUP, "sk_lookup", .ctx = &layout_sk_lookup, .returns = yes_or_no,
 	     .helper_sets = SETS(SET(sk_lookup), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_SYSCALL, "syscall", .ctx = &layout_syscall, .can_attach = true,
 	     .helper_sets = SETS(SET(syscall), SET(tracing_btf), SET(tracing), SET(base))),
-	TYPE(32, "netfilter", .checks_return = true, .ret_max = 1, .helper_sets = SETS(SET(base))),
+	TYPE(32, "netfilter", .ctx = &layout_netfilter, .returns = yes_or_no,
+	     .helper_sets = SETS(SET(base))),
 };
 
 #define T(n) &types[n]

@@ -107,6 +107,8 @@ enum field_access {
 	FIELD_NULLABLE = 1 << 3,
 	FIELD_MEM_WRITE = 1 << 4, /* FIELD_MEM: the program may write there */
 	FIELD_ANY_SIZE = 1 << 5,  /* 1, 2, 4 and 8 aligned bytes anywhere in it, written too */
+	FIELD_NARROW_START = 1 << 6, /* may be read in smaller pieces that begin where it begins */
+	FIELD_WIDE = 1 << 7,         /* of an array: two elements at once */
 };
 
 /* What the loader of a program may do, each including the ones before it. */

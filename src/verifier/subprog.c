@@ -288,16 +288,20 @@ static int leave_frame(struct env *env)
 static int check_result(struct env *env)
 {
 	const struct reg *r0 = cur_reg(env, 0);
-	s64 min = env->type->ret_min, max = env->type->ret_max;
-	bool checked = env->type->checks_return;
+	const struct ctx_layout *own = env->req->ctx;
+	const struct return_range *range =
+	    model_return_range(env->type, env->req->expected_attach_type);
+	s64 min, max;
 
-	if (env->req->ctx && env->req->ctx->checks_return) {
-		checked = true;
-		min = env->req->ctx->ret_min;
-		max = env->req->ctx->ret_max;
-	}
-	if (!checked)
+	if (own && own->checks_return) {
+		min = own->ret_min;
+		max = own->ret_max;
+	} else if (range) {
+		min = range->min;
+		max = range->max;
+	} else {
 		return 0;
+	}
 	if (!reg_is_scalar(r0))
 		return refuse(env, -EINVAL, "return-range",
 			      "At program exit the register R0 is not a known value (%s)",
