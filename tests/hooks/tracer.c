@@ -341,6 +341,25 @@ TEST(calls_of_the_32_bit_table_are_not_taken_for_ours)
 }
 #endif
 
+static int untraced_child(void *arg)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int status;
+	pid_t pid = clone(calls_100, stack + sizeof(stack), CLONE_UNTRACED | SIGCHLD, NULL);
+
+	return waitpid(pid, &status, __WALL) == pid && status == 42 << 8 ? 0 : 1;
+}
+
+TEST(a_child_that_wants_no_tracer_can_live)
+{
+	struct tracer_wants wants, all = { .all_enter = true };
+
+	WANT(&wants, "getppid");
+	CHECK_EQ(run(untraced_child, &wants), 0);
+	CHECK_EQ(seen.enter[SYS_getppid], 100);
+	CHECK_EQ(run(untraced_child, &all), 0);
+}
+
 static int traces_itself(void *arg)
 {
 	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) ? 3 : 4;
@@ -389,7 +408,7 @@ TEST(commands_start_or_tell_why_not)
  * must not be told EINTR, one that makes calls, and children now and then.
  */
 struct shared {
-	u32 calls, wrong, waiting, stop;
+	u32 calls, wrong, waiting, stop, seen, forks;
 };
 
 static struct shared *shared;
@@ -417,7 +436,7 @@ static int lives(void)
 		if (nanosleep(&ms, NULL))
 			__atomic_fetch_add(&shared->wrong, 1, __ATOMIC_SEQ_CST);
 		syscall(SYS_getppid);
-		if (__atomic_add_fetch(&shared->calls, 1, __ATOMIC_SEQ_CST) % 16)
+		if (__atomic_add_fetch(&shared->calls, 1, __ATOMIC_SEQ_CST) % 16 || !shared->forks)
 			continue;
 		pid = fork();
 		if (pid == 0)
@@ -427,12 +446,13 @@ static int lives(void)
 	return 0;
 }
 
-static pid_t start_living(void)
+static pid_t start_living(bool forks)
 {
 	pid_t pid;
 
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(shared, 0, sizeof(*shared));
+	shared->forks = forks;
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -475,7 +495,7 @@ TEST(a_seized_process_is_seen_and_let_go_unharmed)
 {
 	struct tracer_ops stopping = ops;
 	struct tracer_wants wants;
-	pid_t pid = start_living();
+	pid_t pid = start_living(true);
 
 	stopping.enter = enter_and_stop;
 	WANT(&wants, "getppid", "exit_group");
@@ -492,22 +512,35 @@ TEST(a_seized_process_is_seen_and_let_go_unharmed)
 	check_unharmed(pid);
 }
 
+static void count_shared(void *data, struct tracee *t)
+{
+	__atomic_fetch_add(&shared->seen, 1, __ATOMIC_SEQ_CST);
+}
+
 TEST(a_seized_process_outlives_a_killed_tracer)
 {
+	static const struct tracer_ops counting = { .enter = count_shared };
 	struct tracer_wants wants;
-	pid_t pid = start_living();
+	/* Without children: their SIGCHLD, just being delivered, is what a kill can leave a trace
+	 * of. */
+	pid_t pid = start_living(false);
 
 	WANT(&wants, "getppid");
 	for (int round = 0; round < 10; round++) {
 		pid_t killed = fork();
 
 		if (killed == 0) {
-			tracer_init(&tracer, &ops, &seen, &wants);
+			tracer_init(&tracer, &counting, &seen, &wants);
 			if (tracer_seize(&tracer, pid) == 0)
 				tracer_loop(&tracer);
 			_exit(0);
 		}
-		usleep(5000 + 3000 * round);
+		/* Under way: then no thread is just being seized. */
+		__atomic_store_n(&shared->seen, 0, __ATOMIC_SEQ_CST);
+		for (int i = 0; i < 5000 && __atomic_load_n(&shared->seen, __ATOMIC_SEQ_CST) < 20;
+		     i++)
+			usleep(1000);
+		usleep(300 * round);
 		kill(killed, SIGKILL);
 		waitpid(killed, NULL, 0);
 	}

@@ -10,6 +10,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,7 +18,7 @@
 
 #include "hooks/syscall/regs.h"
 
-#define FILTER_MAX (2 * CALLS_MAX + 8)
+#define FILTER_MAX (2 * CALLS_MAX + 16)
 
 struct filter {
 	struct sock_filter insns[FILTER_MAX];
@@ -32,6 +33,21 @@ static void put(struct filter *filter, struct sock_filter insn)
 static void put_verdict(struct filter *filter, u32 verdict)
 {
 	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
+}
+
+/*
+ * A child made with CLONE_UNTRACED has the filter but no tracer, so its filtered calls would
+ * fail: the tracer takes the flag away. clone3 has its flags in memory, which no filter sees.
+ */
+static void put_clones(struct filter *filter)
+{
+	put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1));
+	put_verdict(filter, SECCOMP_RET_TRACE);
+	put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3));
+	put(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 offsetof(struct seccomp_data, args[0])));
+	put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_UNTRACED, 0, 1));
+	put_verdict(filter, SECCOMP_RET_TRACE);
 }
 
 static void build(struct filter *filter, const struct tracer_wants *wants,
@@ -58,6 +74,7 @@ static void build(struct filter *filter, const struct tracer_wants *wants,
 		put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1));
 		put_verdict(filter, SECCOMP_RET_TRACE);
 	}
+	put_clones(filter);
 	put_verdict(filter, SECCOMP_RET_ALLOW);
 }
 

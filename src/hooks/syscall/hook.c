@@ -201,6 +201,23 @@ static const struct tracer_ops tracer_callbacks = {
 
 /* ---- attaching ---- */
 
+/*
+ * The verifier lets tracepoint programs address more than our records have, as Linux's does,
+ * because it does not know to what they will be attached; so attaching has to look.
+ */
+static bool stays_inside(const struct syscall_hook *hook, const struct prog_list *list,
+			 const struct prog_object *prog)
+{
+	const struct prog_list *exits = hook->calls[LIST_EXIT];
+	u32 size = sizeof(struct enter_record);
+
+	if (list == &hook->raw[LIST_ENTER] || list == &hook->raw[LIST_EXIT])
+		size = sizeof(struct raw_record);
+	else if (list == &hook->every[LIST_EXIT] || (list >= exits && list < exits + CALLS_MAX))
+		size = sizeof(struct exit_record);
+	return prog->prog.image->max_ctx_offset <= size;
+}
+
 /* Presenting a task costs: only for programs that get at it. */
 static bool reads_tasks(const struct prog_object *prog)
 {
@@ -220,6 +237,8 @@ static int link_update(struct link_object *link, struct prog_object *prog)
 	struct attachment *at = link->hook;
 	int err;
 
+	if (!stays_inside(at->hook, at->list, prog))
+		return -EACCES;
 	pthread_mutex_lock(&at->hook->lock);
 	at->hook->shows_tasks |= reads_tasks(prog);
 	err = prog_list_replace(at->hook->skep, at->list, link, prog);
@@ -250,6 +269,10 @@ static int attach_to(struct syscall_hook *hook, struct prog_list *list, struct l
 	struct attachment *at = calloc(1, sizeof(*at));
 	int err;
 
+	if (!stays_inside(hook, list, link->prog)) {
+		free(at);
+		return -EACCES;
+	}
 	if (!at)
 		return -ENOMEM;
 	at->hook = hook;

@@ -29,10 +29,18 @@ int filter_install(const struct tracer_wants *wants, const struct call_set *watc
 /* Of a root that has ended: 0, or -errno when it never became the command. */
 int spawn_result(struct tracer *tracer);
 
-/* Called at the stop that PTRACE_INTERRUPT of ours made: hides it from the interrupted call. */
-void tracee_hide_interrupt(struct tracee *tracee);
+/*
+ * At the exit of a call, at a stop that PTRACE_INTERRUPT of ours made, or at the delivery of
+ * sig: when a call was interrupted but no handler is going to run, it begins again, and the
+ * answer is true.
+ */
+bool tracee_hide_interrupt(struct tracee *tracee, int sig);
 /* At the entry of a call that is to be made untraced: it begins again. */
 void tracee_leave_entry(struct tracee *tracee);
+/* Changes the first argument of the call it is about to make. */
+void tracee_set_arg0(struct tracee *tracee, u64 value);
+/* What waitpid told of a thread: decides how it goes on. 0 or -ENOMEM. */
+int tracer_take_status(struct tracer *tracer, pid_t tid, int status);
 /* Asks every tracee for a stop, so that the loop can let it go. */
 void tracer_interrupt_all(struct tracer *tracer);
 

@@ -16,6 +16,11 @@ static inline s64 regs_result(const struct user_regs_struct *regs)
 	return (s64)regs->regs[0];
 }
 
+static inline void regs_set_arg0(struct user_regs_struct *regs, u64 value)
+{
+	regs->regs[0] = value;
+}
+
 /* The result has overwritten the first argument: there is no way back. */
 static inline bool regs_call_again(struct user_regs_struct *regs)
 {

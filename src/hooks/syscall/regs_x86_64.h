@@ -18,6 +18,11 @@ static inline s64 regs_result(const struct user_regs_struct *regs)
 	return (s64)regs->rax;
 }
 
+static inline void regs_set_arg0(struct user_regs_struct *regs, u64 value)
+{
+	regs->rdi = value;
+}
+
 /* Back to before the syscall instruction, which is two bytes long. */
 static inline bool regs_call_again(struct user_regs_struct *regs)
 {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -89,6 +90,14 @@ static void exec_command(const struct start *start)
 	execv(shell[0], shell);
 }
 
+/* The execve itself is the command's first call, and is seen under its name. */
+static void name_after(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	prctl(PR_SET_NAME, slash ? slash + 1 : path);
+}
+
 _Noreturn static void child(struct start *start)
 {
 	struct failure failure = { 0 };
@@ -103,6 +112,7 @@ _Noreturn static void child(struct start *start)
 	if (!failure.err && start->body)
 		_exit(start->body(start->arg));
 	if (!failure.err) {
+		name_after(start->path);
 		exec_command(start);
 		failure = (struct failure){ -errno, true };
 	}

@@ -18,6 +18,7 @@
 #include "hooks/syscall/internal.h"
 
 #include <linux/ptrace.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,9 +154,31 @@ static void tell_ptrace(struct tracer *tracer, const struct tracee *tracee)
 		    comm, (int)tracee->tgid);
 }
 
+/* A child that nobody traces could not live with the filter it inherits. */
+static void keep_child_traced(struct tracer *tracer, struct tracee *tracee)
+{
+	const struct call *call = &tracee->call;
+	u64 flags = call->args[0];
+	bool in_memory = call->nr == SYS_clone3;
+
+	if (!tracer->filtered ||
+	    (in_memory && tracee_read(tracee, &flags, call->args[0], sizeof(flags))))
+		return;
+	if (!(flags & CLONE_UNTRACED))
+		return;
+	flags &= ~(u64)CLONE_UNTRACED;
+	if (in_memory)
+		tracee_write(tracee, call->args[0], &flags, sizeof(flags));
+	else
+		tracee_set_arg0(tracee, flags);
+}
+
 /* Outside of the wants: what the tracer itself must know of. */
 static void watch_call(struct tracer *tracer, struct tracee *tracee)
 {
+	if (!tracee->call.foreign &&
+	    (tracee->call.nr == SYS_clone || tracee->call.nr == SYS_clone3))
+		keep_child_traced(tracer, tracee);
 	if (tracee->call.foreign || !call_set_has(&tracer->watched, tracee->call.nr))
 		return;
 	if (tracee->call.nr == SYS_ptrace)
@@ -168,14 +191,16 @@ static void enter_call(struct tracer *tracer, struct tracee *tracee,
 		       const struct ptrace_syscall_info *info, u64 nr, const __u64 *args)
 {
 	struct call *call = &tracee->call;
+	bool again = tracee->again && call->nr == (s64)nr;
 
+	tracee->again = false;
 	tracee->in_call = true;
 	call->foreign = info->arch != NATIVE_AUDIT_ARCH;
 	call->nr = (s64)nr;
 	call->ret = 0;
 	for (int i = 0; i < 6; i++)
 		call->args[i] = args[i];
-	if (wants_enter(tracer, call) && tracer->ops->enter)
+	if (!again && wants_enter(tracer, call) && tracer->ops->enter)
 		tracer->ops->enter(tracer->data, tracee);
 	watch_call(tracer, tracee);
 }
@@ -188,6 +213,15 @@ static void exit_call(struct tracer *tracer, struct tracee *tracee, s64 ret)
 	tracee->in_call = false;
 	if (wants_exit(tracer, &tracee->call) && tracer->ops->exit)
 		tracer->ops->exit(tracer->data, tracee);
+}
+
+/* What goes on after an interruption of our making did not return, and does not enter twice. */
+static void leave_call(struct tracer *tracer, struct tracee *tracee, s64 ret, bool interrupted)
+{
+	if (ret == -EINTR && tracee->in_call && tracee_hide_interrupt(tracee, 0))
+		tracee->again = true;
+	else if (!interrupted)
+		exit_call(tracer, tracee, ret);
 }
 
 /* At entry or exit of a call, by PTRACE_SYSCALL or from the filter. */
@@ -208,11 +242,7 @@ static void on_call(struct tracer *tracer, struct tracee *tracee, bool interrupt
 		enter_call(tracer, tracee, &info, info.seccomp.nr, info.seccomp.args);
 		break;
 	case PTRACE_SYSCALL_INFO_EXIT:
-		/* What our own interruption ended goes on afterwards: it did not return. */
-		if (interrupted)
-			tracee_hide_interrupt(tracee);
-		else
-			exit_call(tracer, tracee, info.exit.rval);
+		leave_call(tracer, tracee, info.exit.rval, interrupted);
 		break;
 	}
 }
@@ -242,7 +272,7 @@ static void on_event_stop(struct tracer *tracer, struct tracee *tracee, int sig,
 		return_of_child(tracer, tracee);
 	tracee->fresh = false;
 	if (interrupted)
-		tracee_hide_interrupt(tracee);
+		tracee_hide_interrupt(tracee, 0);
 	if (is_stop_signal(sig) && !tracer->leaving)
 		ptrace(PTRACE_LISTEN, tracee->tid, NULL, NULL);
 	else
@@ -307,8 +337,11 @@ static void on_stop(struct tracer *tracer, struct tracee *tracee, int status)
 		on_event_stop(tracer, tracee, sig, interrupted);
 	} else if (event == PTRACE_EVENT_EXEC) {
 		on_exec(tracer, tracee);
+	} else if (event) {
+		resume(tracer, tracee, 0);
 	} else {
-		resume(tracer, tracee, event ? 0 : sig);
+		tracee_hide_interrupt(tracee, sig);
+		resume(tracer, tracee, sig);
 	}
 }
 
@@ -321,7 +354,7 @@ static void on_end(struct tracer *tracer, struct tracee *tracee, int status)
 	tracee_remove(tracer, tracee);
 }
 
-static int on_status(struct tracer *tracer, pid_t tid, int status)
+int tracer_take_status(struct tracer *tracer, pid_t tid, int status)
 {
 	struct tracee *tracee = tracee_find(tracer, tid);
 
@@ -365,7 +398,7 @@ int tracer_loop(struct tracer *tracer)
 		pid_t tid = waitpid(-1, &status, __WALL | __WNOTHREAD);
 
 		if (tid > 0)
-			err = on_status(tracer, tid, status);
+			err = tracer_take_status(tracer, tid, status);
 		else if (errno == ECHILD)
 			break;
 		else if (errno != EINTR)

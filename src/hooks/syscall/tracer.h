@@ -37,6 +37,7 @@ struct tracee {
 	bool fresh;       /* has not stopped yet */
 	bool child;       /* was born under the tracer: returns from its parent's clone */
 	bool interrupted; /* by PTRACE_INTERRUPT of ours: that stop is still to come */
+	bool again;       /* the next entry repeats a call that was interrupted by tracing */
 	bool creds_stale; /* may have changed its ids since ids were read */
 	void *data;       /* the callbacks' own */
 };
