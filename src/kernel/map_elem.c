@@ -114,7 +114,10 @@ static int elem_lookup(struct skep *skep, struct map_object *mo, const struct at
 	err = scratch_read_key(&key, mo->map, a->key);
 	if (err)
 		return err;
-	err = scratch_init(&value, size);
+	/* A bloom filter is asked about a value. */
+	err = mo->map->facts.type == BPF_MAP_TYPE_BLOOM_FILTER
+		  ? scratch_read(&value, a->value, size)
+		  : scratch_init(&value, size);
 	if (err)
 		goto out_key;
 	slot = command_enter(skep);

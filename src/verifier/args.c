@@ -245,6 +245,9 @@ static int check_map_mem(struct env *env, struct call_args *args, u32 i, u32 arg
 			      is_key ? "key" : "value");
 	facts = env->maps.data[args->map].facts;
 	size = is_key ? facts->key_size : facts->value_size;
+	/* A bloom filter is asked about the value that is there. */
+	if (facts->type == BPF_MAP_TYPE_BLOOM_FILTER && args->proto->id == BPF_FUNC_map_peek_elem)
+		flags &= ~(u32)(ARG_MEM_WRITE | ARG_MEM_UNINIT);
 	/* Helpers only read keys, and values that they do not fill. */
 	if (!(flags & (ARG_MEM_WRITE | ARG_MEM_UNINIT)))
 		flags |= ARG_MEM_RDONLY;

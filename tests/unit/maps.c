@@ -15,7 +15,7 @@ static const u32 types[] = { BPF_MAP_TYPE_HASH,	       BPF_MAP_TYPE_ARRAY,
 			     BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
 			     BPF_MAP_TYPE_QUEUE,       BPF_MAP_TYPE_STACK,
 			     BPF_MAP_TYPE_LRU_HASH,    BPF_MAP_TYPE_LRU_PERCPU_HASH,
-			     BPF_MAP_TYPE_LPM_TRIE };
+			     BPF_MAP_TYPE_LPM_TRIE,    BPF_MAP_TYPE_BLOOM_FILTER };
 
 static int check_only(u32 type, u32 key, u32 value, u32 entries, u32 flags)
 {
@@ -58,7 +58,8 @@ TEST(creation_is_refused_as_linux_refuses_it)
 	for (u64 i = 0; i < ops; i++) {
 		u32 type = types[rnd_below(&random, ARRAY_SIZE(types))];
 		bool ring = type == BPF_MAP_TYPE_RINGBUF && rnd_below(&random, 4);
-		bool keyless = type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK;
+		bool keyless = type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK ||
+			       type == BPF_MAP_TYPE_BLOOM_FILTER;
 		u32 key = ring || (keyless && rnd_below(&random, 4)) ? 0 : keys[rnd_below(&random, ARRAY_SIZE(keys))];
 		u32 value = ring ? 0 : values[rnd_below(&random, ARRAY_SIZE(values))];
 		u32 n = entries[rnd_below(&random, ARRAY_SIZE(entries))];

@@ -255,3 +255,107 @@ TEST(threads_lose_and_double_nothing_in_a_stack)
 {
 	crowd(BPF_MAP_TYPE_STACK);
 }
+
+/* ---- bloom filters ---- */
+
+static int linux_bloom(u32 value_size, u32 entries, u64 extra)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_BLOOM_FILTER;
+	attr.value_size = value_size;
+	attr.max_entries = entries;
+	attr.map_extra = extra;
+	return linux_bpf(BPF_MAP_CREATE, &attr);
+}
+
+static struct map *bloom_make(u32 value_size, u32 entries, u64 extra)
+{
+	struct map_create_params params =
+		map_params(BPF_MAP_TYPE_BLOOM_FILTER, 0, value_size, entries, 0, 2);
+	struct map *map = NULL;
+
+	params.facts.extra = extra;
+	return map_new(&params, NULL, &map) ? NULL : map;
+}
+
+/* Whether `value` was put in: half of all values are. */
+static bool is_member(const u8 *value)
+{
+	return value[0] & 1;
+}
+
+/* Nothing that went in is denied; of what did not, no more than the theory's part is claimed. */
+static void bloom_holds(u32 value_size, u32 entries, u64 extra, double most_wrong)
+{
+	struct map *map = bloom_make(value_size, entries, extra);
+	u64 random = 5;
+	u32 wrong = 0, tried = 0;
+	u8 value[64];
+
+	REQUIRE(map);
+	for (u32 i = 0; i < entries;) {
+		rnd_bytes(&random, value, value_size);
+		CHECK(map->ops->peek(map, value) == 0 || map->ops->peek(map, value) == -ENOENT);
+		if (!is_member(value))
+			continue;
+		CHECK_EQ(map->ops->push(map, value, BPF_ANY), 0);
+		i++;
+	}
+	random = 5;
+	for (u32 i = 0; i < 2 * entries; i++) {
+		int got;
+
+		rnd_bytes(&random, value, value_size);
+		got = map->ops->peek(map, value);
+		if (is_member(value) && i < entries)
+			CHECK_EQ(got, 0);
+		tried += !is_member(value);
+		wrong += !is_member(value) && !got;
+	}
+	test_note("%u of %u strangers let in", wrong, tried);
+	CHECK(wrong < most_wrong * tried);
+	map_free(map);
+}
+
+TEST(bloom_filter_forgets_nothing_and_claims_little)
+{
+	bloom_holds(8, 10000, 0, 0.02);
+	bloom_holds(13, 10000, 3, 0.08);
+	bloom_holds(64, 1000, 15, 0.001);
+}
+
+TEST(bloom_filter_answers_as_linux)
+{
+	static const u64 flags[] = { BPF_ANY, BPF_NOEXIST, BPF_EXIST, 3, 1ull << 40 };
+	const char *why = linux_refuses();
+	u64 random = 8;
+
+	if (why)
+		SKIP("bpf(2) of this machine: %s", why);
+	for (u64 extra = 0; extra < 20; extra++) {
+		struct map *map = bloom_make(8, 100, extra);
+		int fd = linux_bloom(8, 100, extra);
+
+		CHECK_EQ(map != NULL, fd >= 0);
+		for (u32 i = 0; map && fd >= 0 && i < 100; i++) {
+			u64 flag = flags[rnd_below(&random, ARRAY_SIZE(flags))], key;
+			u64 value = rnd_below(&random, 1000);
+			int want = linux_elem(BPF_MAP_UPDATE_ELEM, fd, NULL, &value, flag);
+
+			CHECK_EQ(map->ops->push(map, &value, flag), want);
+			if (!want) {
+				CHECK_EQ(linux_elem(BPF_MAP_LOOKUP_ELEM, fd, NULL, &value, 0), 0);
+				CHECK_EQ(map->ops->peek(map, &value), 0);
+			}
+			CHECK_EQ(map->ops->sys_erase(map, NULL),
+				 linux_elem(BPF_MAP_DELETE_ELEM, fd, NULL, NULL, 0));
+			CHECK_EQ(map->ops->sys_next(map, NULL, &key),
+				 linux_elem(BPF_MAP_GET_NEXT_KEY, fd, NULL, &key, 0));
+		}
+		map_free(map);
+		if (fd >= 0)
+			close(fd);
+	}
+}
