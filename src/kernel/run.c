@@ -75,6 +75,7 @@ static u64 present_task(struct run_slot *slot)
 {
 	const struct kernel_task_facts facts = {
 		.info = slot->own_task,
+		.has_mm = true,
 		.ppid = (u32)getppid(),
 		.euid = geteuid(),
 		.egid = getegid(),

@@ -7,9 +7,11 @@
 #define ARENA_MIN  (64u << 10)
 #define ARENA_MAX  (1ull << 36)
 #define ARENA_TAIL 4096u /* where a load at the last address of the arena ends */
-#define SIGCHLD    17
+#define IDLE_SLOT  1u
 
 _Static_assert(sizeof(struct kernel_task) <= KERNEL_SLOT_SIZE, "a task fits its slot");
+
+static void fill_idle(const struct kernel_arena *arena);
 
 int kernel_arena_init(struct kernel_arena *arena, u64 size)
 {
@@ -26,7 +28,8 @@ int kernel_arena_init(struct kernel_arena *arena, u64 size)
 		kernel_arena_release(arena);
 		return -ENOMEM;
 	}
-	arena->used[0] = 1;
+	arena->used[0] = 1 | 1u << IDLE_SLOT;
+	fill_idle(arena);
 	return 0;
 }
 
@@ -76,10 +79,26 @@ void kernel_task_free(struct kernel_arena *arena, struct kernel_task *task)
 	fetch_and_seq_cst(&arena->used[slot / 64], ~(1ull << slot % 64));
 }
 
-/* An empty list points at itself. */
-static void init_list(const struct kernel_arena *arena, struct kernel_list_head *list)
+u64 kernel_idle_task(const struct kernel_arena *arena)
 {
-	list->next = list->prev = kernel_address(arena, list);
+	const u8 *slot = arena->base + (size_t)IDLE_SLOT * KERNEL_SLOT_SIZE;
+
+	return kernel_address(arena, &((const struct kernel_task *)slot)->task);
+}
+
+static void fill_idle(const struct kernel_arena *arena)
+{
+	u64 self = kernel_idle_task(arena);
+	struct kernel_task *k = kernel_host(arena, self);
+
+	str_copy(k->task.comm, "swapper/0", sizeof(k->task.comm));
+	k->task.real_parent = k->task.parent = k->task.group_leader = self;
+	k->task.cred = k->task.real_cred = kernel_address(arena, &k->cred);
+	k->task.flags = 0x00200002; /* PF_KTHREAD | PF_IDLE */
+	k->task.prio = k->task.static_prio = 120;
+	k->task.thread_pid = kernel_address(arena, &k->pid);
+	k->task.signal = kernel_address(arena, &k->signal);
+	k->signal.nr_threads = k->signal.live.counter = 1;
 }
 
 static void fill_cred(const struct kernel_arena *arena, struct kernel_task *k,
@@ -87,11 +106,79 @@ static void fill_cred(const struct kernel_arena *arena, struct kernel_task *k,
 {
 	struct kernel_cred *cred = &k->cred;
 
-	cred->uid.val = cred->suid.val = facts->info.uid;
-	cred->gid.val = cred->sgid.val = facts->info.gid;
-	cred->euid.val = cred->fsuid.val = facts->euid;
-	cred->egid.val = cred->fsgid.val = facts->egid;
+	cred->uid.val = facts->info.uid;
+	cred->gid.val = facts->info.gid;
+	cred->euid.val = facts->euid;
+	cred->egid.val = facts->egid;
+	cred->suid.val = facts->suid;
+	cred->sgid.val = facts->sgid;
+	cred->fsuid.val = facts->fsuid;
+	cred->fsgid.val = facts->fsgid;
+	cred->cap_inheritable.val = facts->cap_inheritable;
+	cred->cap_permitted.val = facts->cap_permitted;
+	cred->cap_effective.val = facts->cap_effective;
 	cred->user_ns = kernel_address(arena, &k->user_ns);
+}
+
+static u64 fill_part(const struct kernel_arena *arena, struct kernel_path_parts *path, u32 i,
+		     const char *name, u32 len)
+{
+	struct kernel_dentry *part = &path->parts[i];
+
+	part->d_parent = kernel_address(arena, &path->parts[i ? i - 1 : 0]);
+	part->d_name.name = kernel_address(arena, name);
+	part->d_name.len = len;
+	return kernel_address(arena, part);
+}
+
+/*
+ * Lays out an absolute path; the address of its last part, or 0 when it has more parts or
+ * bytes than there is room for: no dentry is better than a wrong one.
+ */
+static u64 fill_path(const struct kernel_arena *arena, struct kernel_path_parts *path,
+		     const char *text)
+{
+	u32 n = 1, at = 2;
+	u64 last;
+
+	if (!text || *text != '/' || str_len(text) + 3 > sizeof(path->text))
+		return 0;
+	memcpy(path->text, "/", 2);
+	last = fill_part(arena, path, 0, path->text, 1);
+	while (*text) {
+		u32 len = 0;
+
+		while (*text == '/')
+			text++;
+		while (text[len] && text[len] != '/')
+			len++;
+		if (!len)
+			break;
+		if (n == KERNEL_PATH_PARTS)
+			return 0;
+		memcpy(path->text + at, text, len);
+		path->text[at + len] = 0;
+		last = fill_part(arena, path, n++, path->text + at, len);
+		at += len + 1;
+		text += len;
+	}
+	return last;
+}
+
+static void fill_exe(const struct kernel_arena *arena, struct kernel_task *k,
+		     const struct kernel_task_facts *facts)
+{
+	struct kernel_inode *inode = &k->exe_inode;
+
+	k->exe_file.f_path.dentry = fill_path(arena, &k->exe, facts->exe_path);
+	k->exe_file.f_inode = kernel_address(arena, inode);
+	inode->i_ino = facts->exe.ino;
+	inode->i_mode = facts->exe.mode;
+	inode->i_uid.val = facts->exe.uid;
+	inode->i_gid.val = facts->exe.gid;
+	inode->i_nlink = facts->exe.nlink;
+	inode->i_size = facts->exe.size;
+	k->mm.exe_file = facts->exe_path ? kernel_address(arena, &k->exe_file) : 0;
 }
 
 static void fill_mm(const struct kernel_arena *arena, struct kernel_task *k,
@@ -99,6 +186,7 @@ static void fill_mm(const struct kernel_arena *arena, struct kernel_task *k,
 {
 	struct kernel_mm_struct *mm = &k->mm;
 
+	mm->total_vm = facts->total_vm;
 	mm->arg_start = facts->arg_start;
 	mm->arg_end = facts->arg_end;
 	mm->env_start = facts->env_start;
@@ -106,23 +194,18 @@ static void fill_mm(const struct kernel_arena *arena, struct kernel_task *k,
 	mm->start_stack = facts->start_stack;
 	mm->start_code = facts->start_code;
 	mm->end_code = facts->end_code;
+	mm->start_data = facts->start_data;
+	mm->end_data = facts->end_data;
 	mm->start_brk = facts->start_brk;
 	mm->owner = k->task.group_leader;
-	mm->exe_file = kernel_address(arena, &k->exe_file);
+	fill_exe(arena, k, facts);
 }
 
-static void fill_exe(const struct kernel_arena *arena, struct kernel_task *k,
-		     const struct kernel_task_facts *facts)
+static void fill_fs(const struct kernel_arena *arena, struct kernel_task *k,
+		    const struct kernel_task_facts *facts)
 {
-	str_copy(k->exe_name, facts->exe_name ? facts->exe_name : facts->info.comm,
-		 sizeof(k->exe_name));
-	k->exe_dentry.d_name.name = kernel_address(arena, k->exe_name);
-	k->exe_dentry.d_name.len = str_len(k->exe_name);
-	k->exe_dentry.d_parent = kernel_address(arena, &k->exe_dentry);
-	k->exe_dentry.d_inode = kernel_address(arena, &k->exe_inode);
-	k->exe_file.f_path.dentry = kernel_address(arena, &k->exe_dentry);
-	k->exe_file.f_inode = kernel_address(arena, &k->exe_inode);
-	k->exe_file.f_cred = kernel_address(arena, &k->cred);
+	k->fs.umask = facts->umask;
+	k->fs.pwd.dentry = fill_path(arena, &k->cwd, facts->cwd_path);
 }
 
 static void fill_namespaces(const struct kernel_arena *arena, struct kernel_task *k,
@@ -137,6 +220,7 @@ static void fill_namespaces(const struct kernel_arena *arena, struct kernel_task
 	k->ipc_ns.ns.inum = facts->ipc_ns_ino;
 	k->user_ns.ns.inum = facts->user_ns_ino;
 	k->cgroup_ns.ns.inum = facts->cgroup_ns_ino;
+	k->time_ns.ns.inum = facts->time_ns_ino;
 	ns->pid_ns_for_children = kernel_address(arena, &k->pid_ns);
 	ns->mnt_ns = kernel_address(arena, &k->mnt_ns);
 	ns->net_ns = kernel_address(arena, &k->net_ns);
@@ -154,8 +238,6 @@ static void fill_common(const struct kernel_arena *arena, const struct kernel_ta
 	str_copy(task->comm, comm, sizeof(task->comm));
 	task->cred = task->real_cred = kernel_address(arena, &k->cred);
 	task->nsproxy = kernel_address(arena, &k->nsproxy);
-	init_list(arena, &task->children);
-	init_list(arena, &task->sibling);
 }
 
 static void fill_task(const struct kernel_arena *arena, struct kernel_task *k,
@@ -167,22 +249,30 @@ static void fill_task(const struct kernel_arena *arena, struct kernel_task *k,
 	task->pid = pid;
 	task->tgid = tgid;
 	/* A leader stands at one address only, so that programs may compare. */
-	task->group_leader = kernel_address(arena, facts->info.pid == tgid ? &k->task : &k->leader);
-	task->exit_signal = pid == tgid ? SIGCHLD : -1;
+	task->group_leader = facts->info.pid == tgid ? kernel_address(arena, &k->task)
+			     : facts->leader_addr    ? facts->leader_addr
+						     : kernel_address(arena, &k->leader);
+	task->real_parent = task->parent =
+	    facts->parent_addr ? facts->parent_addr : kernel_address(arena, &k->parent);
+	task->__state = facts->state;
+	task->exit_signal = facts->exit_signal;
 	task->flags = facts->flags;
-	task->real_parent = task->parent = kernel_address(arena, &k->parent);
 	task->start_time = facts->start_time;
 	task->start_boottime = facts->start_boottime;
-	task->exit_code = facts->exit_code;
-	task->prio = task->static_prio = task->normal_prio = 120;
-	task->on_cpu = 1;
-	task->thread_info.cpu = task->recent_used_cpu = facts->cpu;
-	task->mm = task->active_mm = kernel_address(arena, &k->mm);
+	task->utime = facts->utime;
+	task->stime = facts->stime;
+	task->nvcsw = facts->nvcsw;
+	task->nivcsw = facts->nivcsw;
+	task->min_flt = facts->min_flt;
+	task->maj_flt = facts->maj_flt;
+	task->prio = facts->prio;
+	task->static_prio = facts->static_prio;
+	task->policy = facts->policy;
+	task->thread_info.cpu = facts->cpu;
+	task->mm = task->active_mm = facts->has_mm ? kernel_address(arena, &k->mm) : 0;
 	task->signal = kernel_address(arena, &k->signal);
 	task->fs = kernel_address(arena, &k->fs);
-	task->files = kernel_address(arena, &k->files);
 	task->thread_pid = kernel_address(arena, &k->pid);
-	task->loginuid.val = task->sessionid = (u32)-1; /* not set */
 }
 
 static void fill_pid(const struct kernel_arena *arena, struct kernel_task *k,
@@ -208,15 +298,14 @@ u64 kernel_task_fill(const struct kernel_arena *arena, struct kernel_task *k,
 	fill_task(arena, k, &k->leader, info->tgid, facts);
 	k->parent.pid = k->parent.tgid = facts->ppid;
 	k->parent.group_leader = kernel_address(arena, &k->parent);
-	k->parent.real_parent = k->parent.parent = kernel_address(arena, &k->parent);
+	k->parent.real_parent = k->parent.parent = kernel_idle_task(arena);
 
 	fill_cred(arena, k, facts);
 	fill_mm(arena, k, facts);
-	fill_exe(arena, k, facts);
+	fill_fs(arena, k, facts);
 	fill_namespaces(arena, k, facts);
 	fill_pid(arena, k, info);
 	k->signal.nr_threads = k->signal.live.counter = facts->nr_threads ? facts->nr_threads : 1;
-	k->files.fdt = kernel_address(arena, &k->fdtable);
 	return kernel_address(arena, &k->task);
 }
 

@@ -86,13 +86,14 @@ TEST(tasks_live_in_the_arena)
 		.leader_comm = "main",
 		.euid = 1000,
 		.start_time = 5,
-		.exe_name = "prog",
+		.exe_path = "/usr/bin/prog",
+		.has_mm = true,
 	};
 	struct run_ctx rc = { 0 };
 	struct kernel_arena arena;
 	struct kernel_task *k, *other;
 	const struct kernel_task_struct *task, *parent, *leader;
-	const struct kernel_dentry *dentry;
+	const struct kernel_dentry *dentry, *root;
 	char name[8];
 	u64 address;
 	s32 pid;
@@ -115,7 +116,23 @@ TEST(tasks_live_in_the_arena)
 	CHECK_EQ(leader->pid, 10);
 	CHECK_STR(leader->comm, "main");
 	CHECK(leader->group_leader == task->group_leader);
+	/* the chain of parents ends as Linux's does */
+	CHECK_EQ(parent->real_parent, kernel_idle_task(&arena));
+	parent = kernel_host(&arena, parent->real_parent);
+	CHECK_EQ(parent->pid, 0);
+	CHECK_STR(parent->comm, "swapper/0");
+	CHECK_EQ(parent->real_parent, kernel_idle_task(&arena));
+	CHECK_EQ(((struct kernel_task_struct *)kernel_host(&arena, 0))->comm[0], 0);
+
+	/* a path is its dentries, up to the root, which is its own parent */
 	dentry = kernel_host(&arena, k->exe_file.f_path.dentry);
+	root = kernel_host(&arena, dentry->d_parent);
+	CHECK_STR(kernel_host(&arena, root->d_name.name), "bin");
+	root = kernel_host(&arena, root->d_parent);
+	root = kernel_host(&arena, root->d_parent);
+	CHECK_STR(kernel_host(&arena, root->d_name.name), "/");
+	CHECK_EQ(root->d_name.len, 1);
+	CHECK(kernel_host(&arena, root->d_parent) == root);
 
 	/* probe_read_kernel's way */
 	CHECK_EQ(
@@ -128,8 +145,8 @@ TEST(tasks_live_in_the_arena)
 	CHECK_EQ(kernel_arena_read(&rc, name, KERNEL_ARENA_START + arena.size - 4, 5), -EFAULT);
 	CHECK_EQ(kernel_arena_read(&rc, name, UINT64_MAX, 8), -EFAULT);
 
-	/* all slots but the first can be had, once each */
-	for (u32 i = 2; i < arena.n_slots; i++)
+	/* all slots but the first two can be had, once each */
+	for (u32 i = 3; i < arena.n_slots; i++)
 		CHECK(kernel_task_alloc(&arena) != NULL);
 	CHECK(kernel_task_alloc(&arena) == NULL);
 	kernel_task_free(&arena, k);

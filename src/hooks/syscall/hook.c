@@ -53,6 +53,7 @@ struct syscall_hook {
 	struct tracer tracer;
 	struct tracee *current;
 	struct task_info task;
+	struct task_table tasks;
 };
 
 /* link->hook: where a link's program is listed. */
@@ -83,7 +84,8 @@ static void traced_load_task(struct run_ctx *rc)
 {
 	struct syscall_hook *hook = hook_of(rc);
 
-	task_load(hook->current, hook->shows_tasks ? skep_arena(hook->skep) : NULL, &hook->task);
+	task_load(&hook->tasks, hook->current, hook->shows_tasks ? skep_arena(hook->skep) : NULL,
+		  &hook->task);
 	rc->task = &hook->task;
 }
 
@@ -129,7 +131,7 @@ static void run_raw(struct syscall_hook *hook, struct prog_list *list, u64 secon
 
 	if (prog_list_empty(list))
 		return;
-	raw.args[0] = task_present_regs(hook->current, skep_arena(hook->skep));
+	raw.args[0] = task_present_regs(&hook->tasks, hook->current, skep_arena(hook->skep));
 	run_list(hook, list, &raw);
 }
 
@@ -171,7 +173,7 @@ static void on_gone(void *data, struct tracee *tracee)
 {
 	struct syscall_hook *hook = data;
 
-	task_forget(tracee, skep_arena(hook->skep));
+	task_forget(&hook->tasks, tracee, skep_arena(hook->skep));
 }
 
 static void on_tick(void *data)
@@ -381,6 +383,7 @@ void syscall_hook_free(struct syscall_hook *hook)
 	if (!hook)
 		return;
 	tracer_release(&hook->tracer);
+	task_table_release(&hook->tasks);
 	pthread_mutex_destroy(&hook->lock);
 	free(hook);
 }

@@ -7,6 +7,10 @@
  *	  descriptor that stays open;
  *	- the rest of task_struct is read when some program can look at it, at most every
  *	  FACTS_AGE_NS: a parent that died since may still be shown.
+ *
+ * A task stands at one address, whoever points to it, so programs may compare. Hence one table
+ * for all that can be reached: a traced thread refers to its leader and its parent, the parent
+ * to its own, up to what /proc does not show; who is referred to by nobody is forgotten.
  */
 #define _GNU_SOURCE
 #include "hooks/syscall/task.h"
@@ -15,37 +19,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "hooks/syscall/internal.h"
+#include "kernel/task_facts.h"
 
 #define FACTS_AGE_NS 100000000u
 
-struct task_data {
-	struct kernel_task_facts facts;
-	char exe_name[256];
-	u64 facts_time; /* when the slow ones were read; 0: never */
-	int comm_fd;    /* -1: not open */
+struct task {
+	struct task *next; /* in its bucket */
+	u32 tid, refs;
+	struct proc_facts known;
+	u64 read_at; /* when known was read; 0: never, or it is out of date */
+	int comm_fd; /* -1: not open */
 	struct kernel_task *present;
+	struct task *parent, *leader; /* referred to; NULL: none, or itself */
 };
-
-static struct task_data *data_of(struct tracee *tracee)
-{
-	struct task_data *data = tracee->data;
-
-	if (data)
-		return data;
-	data = calloc(1, sizeof(*data));
-	if (!data)
-		return NULL;
-	data->comm_fd = -1;
-	data->facts.info.pid = (u32)tracee->tid;
-	data->facts.info.tgid = (u32)tracee->tgid;
-	tracee->data = data;
-	return data;
-}
 
 static u64 now_ns(void)
 {
@@ -55,10 +45,100 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
 }
 
-/* ---- the name ---- */
+/* ---- the table ---- */
 
-static void trim_comm(char comm[16], char *text, ssize_t n)
+static struct task **slot_of(struct task_table *table, u32 tid)
 {
+	struct task **at = &table->buckets[tid % TASK_BUCKETS];
+
+	while (*at && (*at)->tid != tid)
+		at = &(*at)->next;
+	return at;
+}
+
+/* One more reference to it; NULL without memory. */
+static struct task *task_get(struct task_table *table, u32 tid)
+{
+	struct task **at = slot_of(table, tid);
+	struct task *task = *at;
+
+	if (!task) {
+		task = calloc(1, sizeof(*task));
+		if (!task)
+			return NULL;
+		task->tid = tid;
+		task->comm_fd = -1;
+		*at = task;
+	}
+	task->refs++;
+	return task;
+}
+
+static void task_put(struct task_table *table, struct task *task, struct kernel_arena *arena)
+{
+	while (task && --task->refs == 0) {
+		struct task *parent = task->parent;
+
+		*slot_of(table, task->tid) = task->next;
+		if (task->leader)
+			task_put(table, task->leader, arena);
+		if (task->comm_fd >= 0)
+			close(task->comm_fd);
+		if (task->present)
+			kernel_task_free(arena, task->present);
+		free(task);
+		task = parent;
+	}
+}
+
+void task_table_release(struct task_table *table)
+{
+	for (u32 i = 0; i < TASK_BUCKETS; i++)
+		while (table->buckets[i]) {
+			struct task *task = table->buckets[i];
+
+			table->buckets[i] = task->next;
+			if (task->comm_fd >= 0)
+				close(task->comm_fd);
+			free(task);
+		}
+}
+
+/* Makes *link refer to that thread, 0: to none. */
+static void refer(struct task_table *table, struct task **link, u32 tid, struct kernel_arena *arena)
+{
+	struct task *old = *link;
+
+	if (old && old->tid == tid)
+		return;
+	*link = tid ? task_get(table, tid) : NULL;
+	task_put(table, old, arena);
+}
+
+static struct task *task_of(struct task_table *table, struct tracee *tracee)
+{
+	struct task *task = tracee->data;
+
+	if (!task) {
+		task = task_get(table, (u32)tracee->tid);
+		tracee->data = task;
+	}
+	return task;
+}
+
+/* ---- what is known ---- */
+
+static void load_comm(struct task *task)
+{
+	char *comm = task->known.facts.info.comm, path[64], text[32];
+	ssize_t n = -1;
+
+	if (task->comm_fd < 0) {
+		snprintf(path, sizeof(path), "/proc/%u/comm", task->tid);
+		task->comm_fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (task->comm_fd >= 0)
+		n = pread(task->comm_fd, text, sizeof(text) - 1, 0);
 	memset(comm, 0, 16);
 	if (n <= 0)
 		return;
@@ -67,212 +147,107 @@ static void trim_comm(char comm[16], char *text, ssize_t n)
 	snprintf(comm, 16, "%.15s", text);
 }
 
-static void read_comm_of(pid_t tid, char comm[16])
+/* Its place in the arena, which it keeps; false when there is none left. */
+static bool has_place(struct task *task, struct kernel_arena *arena)
 {
-	char text[32];
-
-	trim_comm(comm, text, proc_read(tid, "comm", text, sizeof(text)));
+	if (!task->present)
+		task->present = kernel_task_alloc(arena);
+	return task->present;
 }
 
-static void load_comm(struct tracee *tracee, struct task_data *data)
+static u64 address_of(struct task *task, struct kernel_arena *arena)
 {
-	char path[64], text[32];
-	ssize_t n = -1;
-
-	if (data->comm_fd < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/comm", (int)tracee->tid);
-		data->comm_fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (data->comm_fd >= 0)
-		n = pread(data->comm_fd, text, sizeof(text) - 1, 0);
-	trim_comm(data->facts.info.comm, text, n);
+	return has_place(task, arena) ? kernel_address(arena, &task->present->task) : 0;
 }
 
-/* ---- who it acts for ---- */
-
-static const char *status_line(const char *status, const char *field)
+/* Reads a task, refers to its leader and parent, and presents it. */
+static void read_task(struct task_table *table, struct task *task, struct kernel_arena *arena,
+		      u64 now)
 {
-	const char *line = strstr(status, field);
+	struct kernel_task_facts *facts = &task->known.facts;
+	u32 tgid;
 
-	return line ? line + strlen(field) : "";
+	task->read_at = now;
+	/* One that is gone stays as it was, until who refers to it is read again. */
+	proc_read_facts(task->tid, &task->known);
+	tgid = facts->info.tgid;
+	refer(table, &task->leader, tgid != task->tid ? tgid : 0, arena);
+	refer(table, &task->parent, facts->ppid, arena);
+	facts->leader_addr = task->leader ? address_of(task->leader, arena) : 0;
+	facts->parent_addr = task->parent  ? address_of(task->parent, arena)
+			     : facts->ppid ? 0
+					   : kernel_idle_task(arena);
+	if (has_place(task, arena))
+		facts->info.task_addr = kernel_task_fill(arena, task->present, facts);
 }
 
-/* The last number of a line: NSpid and NStgid end with the innermost namespace's. */
-static u32 last_number(const char *line)
+static bool is_stale(const struct task *task, u64 now)
 {
-	u32 number = 0;
-	char *end;
-
-	while (*line == '\t' || *line == ' ') {
-		number = (u32)strtoul(line, &end, 10);
-		line = end;
-	}
-	return number;
+	return !task->read_at || now - task->read_at >= FACTS_AGE_NS;
 }
 
-static void load_creds(struct tracee *tracee, struct task_data *data)
+/* Reads what is out of date of a task and of all that it leads to. */
+static void refresh(struct task_table *table, struct task *task, struct kernel_arena *arena)
 {
-	struct kernel_task_facts *facts = &data->facts;
-	char status[4096], path[64];
-	struct stat st;
-
-	if (proc_read(tracee->tid, "status", status, sizeof(status)) <= 0)
-		return;
-	sscanf(status_line(status, "\nUid:"), "%u %u", &facts->info.uid, &facts->euid);
-	sscanf(status_line(status, "\nGid:"), "%u %u", &facts->info.gid, &facts->egid);
-	facts->info.ns_pid = last_number(status_line(status, "\nNSpid:"));
-	facts->info.ns_tgid = last_number(status_line(status, "\nNStgid:"));
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)tracee->tid);
-	if (stat(path, &st) == 0) {
-		/* As the kernel encodes a device number: major << 20 | minor. */
-		facts->info.pidns_dev = (u64)(st.st_dev >> 8 & 0xfff) << 20 | (st.st_dev & 0xff);
-		facts->info.pidns_ino = st.st_ino;
-	}
-	tracee->creds_stale = false;
-	data->facts_time = 0;
-}
-
-/* ---- the rest of task_struct ---- */
-
-#define STAT_FIELDS 53
-
-/* /proc/TID/stat by the numbers proc(5) gives its fields, from 3 on. */
-static bool read_stat(pid_t tid, u64 fields[STAT_FIELDS])
-{
-	char text[1024];
-	char *at;
-
-	memset(fields, 0, STAT_FIELDS * sizeof(*fields));
-	if (proc_read(tid, "stat", text, sizeof(text)) <= 0)
-		return false;
-	at = strrchr(text, ')');
-	if (!at || strlen(at) < 4)
-		return false;
-	at += 3; /* behind the state, which is a letter */
-	for (int i = 4; i < STAT_FIELDS && *at; i++)
-		fields[i] = strtoull(at, &at, 10);
-	return true;
-}
-
-static u32 namespace_of(pid_t tid, const char *name)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)tid, name);
-	return stat(path, &st) == 0 ? (u32)st.st_ino : 0;
-}
-
-static void load_exe(pid_t tid, struct task_data *data)
-{
-	char path[64], target[4096];
-	const char *slash;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
-	n = readlink(path, target, sizeof(target) - 1);
-	data->facts.exe_name = NULL;
-	if (n <= 0)
-		return;
-	target[n] = 0;
-	slash = strrchr(target, '/');
-	snprintf(data->exe_name, sizeof(data->exe_name), "%.255s", slash ? slash + 1 : target);
-	data->facts.exe_name = data->exe_name;
-}
-
-static void load_stat(pid_t tid, struct kernel_task_facts *facts)
-{
-	u64 stat[STAT_FIELDS], tick = 1000000000u / (u64)sysconf(_SC_CLK_TCK);
-
-	if (!read_stat(tid, stat))
-		return;
-	facts->ppid = (u32)stat[4];
-	facts->flags = (u32)stat[9];
-	facts->nr_threads = (u32)stat[20];
-	facts->start_time = facts->start_boottime = stat[22] * tick;
-	facts->start_code = stat[26];
-	facts->end_code = stat[27];
-	facts->start_stack = stat[28];
-	facts->cpu = (u32)stat[39];
-	facts->start_brk = stat[47];
-	facts->arg_start = stat[48];
-	facts->arg_end = stat[49];
-	facts->env_start = stat[50];
-	facts->env_end = stat[51];
-	facts->exit_code = (s32)stat[52];
-}
-
-static void load_facts(struct tracee *tracee, struct task_data *data)
-{
-	struct kernel_task_facts *facts = &data->facts;
 	u64 now = now_ns();
 
-	if (data->facts_time && now - data->facts_time < FACTS_AGE_NS)
+	if (!is_stale(task, now))
 		return;
-	data->facts_time = now;
-	load_stat(tracee->tid, facts);
-	load_exe(tracee->tid, data);
-	read_comm_of((pid_t)facts->ppid, facts->parent_comm);
-	read_comm_of(tracee->tgid, facts->leader_comm);
-	facts->mnt_ns_ino = namespace_of(tracee->tid, "mnt");
-	facts->net_ns_ino = namespace_of(tracee->tid, "net");
-	facts->uts_ns_ino = namespace_of(tracee->tid, "uts");
-	facts->ipc_ns_ino = namespace_of(tracee->tid, "ipc");
-	facts->user_ns_ino = namespace_of(tracee->tid, "user");
-	facts->cgroup_ns_ino = namespace_of(tracee->tid, "cgroup");
+	read_task(table, task, arena, now);
+	if (task->leader && is_stale(task->leader, now))
+		read_task(table, task->leader, arena, now);
+	for (task = task->parent; task && is_stale(task, now); task = task->parent)
+		read_task(table, task, arena, now);
 }
 
-void task_load(struct tracee *tracee, struct kernel_arena *arena, struct task_info *task)
+void task_load(struct task_table *table, struct tracee *tracee, struct kernel_arena *arena,
+	       struct task_info *info)
 {
-	struct task_data *data = data_of(tracee);
+	struct task *task = task_of(table, tracee);
 
-	*task = (struct task_info){ .pid = (u32)tracee->tid, .tgid = (u32)tracee->tgid };
-	if (!data)
+	*info = (struct task_info){ .pid = (u32)tracee->tid, .tgid = (u32)tracee->tgid };
+	if (!task)
 		return;
-	if (tracee->creds_stale)
-		load_creds(tracee, data);
-	load_comm(tracee, data);
-	if (arena && !data->present)
-		data->present = kernel_task_alloc(arena);
-	if (arena && data->present) {
-		load_facts(tracee, data);
-		data->facts.info.task_addr = kernel_task_fill(arena, data->present, &data->facts);
+	if (tracee->creds_stale && !proc_read_ids(task->tid, &task->known)) {
+		tracee->creds_stale = false;
+		task->read_at = 0;
 	}
-	*task = data->facts.info;
+	if (arena)
+		refresh(table, task, arena);
+	task->known.facts.info.pid = (u32)tracee->tid;
+	task->known.facts.info.tgid = (u32)tracee->tgid;
+	load_comm(task);
+	if (arena && task->present) {
+		memcpy(task->present->task.comm, task->known.facts.info.comm, 16);
+		task->present->task.__state = 0; /* it runs, for all that it can know */
+	}
+	*info = task->known.facts.info;
 }
 
-u64 task_present_regs(struct tracee *tracee, struct kernel_arena *arena)
+u64 task_present_regs(struct task_table *table, struct tracee *tracee, struct kernel_arena *arena)
 {
-	struct task_data *data = data_of(tracee);
+	struct task *task = task_of(table, tracee);
 
-	if (!data || !arena)
+	if (!task || !arena || !has_place(task, arena) ||
+	    tracee_regs(tracee, &task->present->regs, sizeof(task->present->regs)) < 0)
 		return 0;
-	if (!data->present)
-		data->present = kernel_task_alloc(arena);
-	if (!data->present ||
-	    tracee_regs(tracee, &data->present->regs, sizeof(data->present->regs)) < 0)
-		return 0;
-	return kernel_address(arena, &data->present->regs);
+	return kernel_address(arena, &task->present->regs);
 }
 
 void task_changed(struct tracee *tracee)
 {
-	struct task_data *data = tracee->data;
+	struct task *task = tracee->data;
 
-	if (data)
-		data->facts_time = 0;
+	if (task)
+		task->read_at = 0;
 }
 
-void task_forget(struct tracee *tracee, struct kernel_arena *arena)
+void task_forget(struct task_table *table, struct tracee *tracee, struct kernel_arena *arena)
 {
-	struct task_data *data = tracee->data;
+	struct task *task = tracee->data;
 
-	if (!data)
-		return;
-	if (data->comm_fd >= 0)
-		close(data->comm_fd);
-	if (data->present)
-		kernel_task_free(arena, data->present);
-	free(data);
 	tracee->data = NULL;
+	if (task)
+		task->read_at = 0;
+	task_put(table, task, arena);
 }
