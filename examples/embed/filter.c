@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 	if (!skep || skep_add_context(skep, &context) || skep_add_helper(skep, &log_helper))
 		goto fail;
 	object = skep_object_load(skep, argc > 1 ? argv[1] : "filter.bpf.o");
-	hook = skep_hook_new(skep);
+	hook = skep_hook_new(skep, "request");
 	if (!object || !hook || skep_hook_set(hook, skep_object_prog(object, "filter")))
 		goto fail;
 	filter = skep_hook_fn(hook);

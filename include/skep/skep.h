@@ -8,7 +8,7 @@
  *
  *	struct skep *skep = skep_new(NULL);
  *	struct skep_object *obj = skep_object_load(skep, "filter.bpf.o");
- *	struct skep_hook *hook = skep_hook_new(skep);
+ *	struct skep_hook *hook = skep_hook_new(skep, "request");
  *	skep_hook_set(hook, skep_object_prog(obj, "filter"));
  *	skep_fn filter = skep_hook_fn(hook);
  *	if (filter(&request) == 0) ...
@@ -233,11 +233,13 @@ SKEP_API int skep_prog_stats(const struct skep_prog *prog, struct skep_stats *st
 
 /* ---- hooks: a place in the embedding program where programs come and go ---- */
 
-/* Empty: running it returns 0. NULL with ENOMEM. */
-SKEP_API struct skep_hook *skep_hook_new(struct skep *skep);
+/* A hook for programs of SEC("skep/CONTEXT"), which it is run with. Empty: running it returns 0.
+ * NULL with ENOENT (no such context), ENOMEM. */
+SKEP_API struct skep_hook *skep_hook_new(struct skep *skep, const char *context);
 /* Puts the program of fd there instead of what was there; -1 empties the hook. May be called
  * while other threads run the hook: each run sees the old or the new program, and when this
- * returns no thread is in the old one. 0, or -1 with EBADF. Not from inside a program's helper. */
+ * returns no thread is in the old one. 0, or -1 with EBADF, EINVAL (a program of another
+ * context). Not from inside a program's helper. */
 SKEP_API int skep_hook_set(struct skep_hook *hook, int prog_fd);
 /* Runs it. */
 SKEP_API uint64_t skep_hook_run(struct skep_hook *hook, void *ctx);

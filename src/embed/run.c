@@ -2,6 +2,7 @@
 /* Programs and hooks as functions. */
 #include "embed/embed.h"
 #include "jit/jit.h"
+#include "kernel/custom.h"
 #include "kernel/run.h"
 
 #include <stdlib.h>
@@ -129,18 +130,30 @@ int skep_prog_stats(const struct skep_prog *handle, struct skep_stats *stats)
  */
 struct skep_hook {
 	struct skep *skep;
+	u32 context;              /* id of what it is run with: programs expect it to be whole */
 	struct prog_object *prog; /* NULL: empty */
 	struct os_code thunk;
 };
 
-struct skep_hook *skep_hook_new(struct skep *skep)
+struct skep_hook *skep_hook_new(struct skep *skep, const char *context)
 {
-	struct skep_hook *hook = calloc(1, sizeof(*hook));
+	int id = custom_find_context(skep_custom(skep), context);
+	struct skep_hook *hook;
 
+	if (id < 0)
+		return embed_fail_ptr(-ENOENT, "no context named '%s': call skep_add_context first",
+				      context);
+	hook = calloc(1, sizeof(*hook));
 	if (!hook)
 		return embed_fail_ptr(-ENOMEM, "out of memory");
 	hook->skep = skep;
+	hook->context = (u32)id;
 	return hook;
+}
+
+static const char *name_of(const struct prog_object *prog)
+{
+	return prog->name[0] ? prog->name : "without a name";
 }
 
 int skep_hook_set(struct skep_hook *hook, int prog_fd)
@@ -152,6 +165,13 @@ int skep_hook_set(struct skep_hook *hook, int prog_fd)
 		prog = prog_from_fd(hook->skep, prog_fd, &err);
 		if (!prog)
 			return embed_fail(-EBADF, "fd %d is not a program of this kernel", prog_fd);
+		if (prog->prog.type != PROG_TYPE_CUSTOM ||
+		    prog->prog.attach_type != hook->context) {
+			object_put(&prog->base);
+			return embed_fail(
+			    -EINVAL, "program %s is not in SEC(\"skep/%s\")", name_of(prog),
+			    custom_context(skep_custom(hook->skep), hook->context)->name);
+		}
 	}
 	old = exchange_acq_rel(&hook->prog, prog);
 	if (old) {

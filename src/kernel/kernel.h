@@ -58,6 +58,7 @@ struct map_object {
 	pthread_mutex_t
 	    update_lock; /* of commands that exchange references: prog arrays, freezing */
 	u32 writers;     /* element commands that write, under way: freezing then is -EBUSY */
+	bool freezing;   /* writes that begin now are refused */
 	/* prog array: its programs, and what they have in common from the first one on */
 	struct prog_object **elems; /* max_entries, reserved; under update_lock */
 	u32 n_elems;

@@ -320,12 +320,10 @@ static bool mapped_writable(const struct map_object *mo)
 	return found > 1;
 }
 
-static int map_object_freeze(struct map_object *mo)
+static int freeze_unwritten(struct map_object *mo)
 {
 	int err;
 
-	if (mo->map->facts.frozen)
-		return -EPERM;
 	if (load_seq_cst(&mo->writers))
 		return -EBUSY;
 	if (mo->map->visible.fd >= 0 && mapped_writable(mo))
@@ -334,6 +332,23 @@ static int map_object_freeze(struct map_object *mo)
 	/* From now on nobody gets a writable mapping: mmap says EPERM, as Linux's. */
 	if (!err && mo->map->visible.fd >= 0)
 		fcntl(mo->map->visible.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+	return err;
+}
+
+/*
+ * A write announces itself in writers before it asks whether it may; freezing announces itself
+ * before it asks whether somebody writes. So one of the two sees the other, and no write
+ * begins between that question and the end of the copy.
+ */
+static int map_object_freeze(struct map_object *mo)
+{
+	int err;
+
+	if (mo->map->facts.frozen)
+		return -EPERM;
+	store_seq_cst(&mo->freezing, true);
+	err = freeze_unwritten(mo);
+	store_seq_cst(&mo->freezing, false);
 	return err;
 }
 

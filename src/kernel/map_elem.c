@@ -52,7 +52,8 @@ struct map_object *map_access_begin(struct skep *skep, int fd, u32 access, int *
 		fetch_add_seq_cst(&mo->writers, 1);
 	if (((access & MAP_READS) && !object_fd_allows(&mo->base, fd, false)) ||
 	    ((access & MAP_WRITES) &&
-	     (load_seq_cst(&mo->map->facts.frozen) || !object_fd_allows(&mo->base, fd, true)))) {
+	     (load_seq_cst(&mo->freezing) || load_seq_cst(&mo->map->facts.frozen) ||
+	      !object_fd_allows(&mo->base, fd, true)))) {
 		map_access_end(mo, access);
 		*err = -EPERM;
 		return NULL;

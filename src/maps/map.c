@@ -223,6 +223,6 @@ int map_freeze(struct map *map)
 	    (map->facts.flags & BPF_F_RDONLY_PROG))
 		err = seal_values(map);
 	if (!err)
-		map->facts.frozen = true;
+		store_seq_cst(&map->facts.frozen, true);
 	return err;
 }

@@ -246,7 +246,7 @@ TEST(a_hook_is_replaced_while_threads_run_it)
 	uint64_t wrong[3] = { 0 };
 	struct thing t = { 0 };
 
-	hook = skep_hook_new(skep);
+	hook = skep_hook_new(skep, "thing");
 	REQUIRE(hook);
 	CHECK_EQ(skep_hook_run(hook, &t), 0);
 	REQUIRE(skep_hook_set(hook, one) == 0);
@@ -265,6 +265,20 @@ TEST(a_hook_is_replaced_while_threads_run_it)
 	errno = 0;
 	CHECK_EQ(skep_hook_set(hook, 9999), -1);
 	CHECK_EQ(errno, EBADF);
+	{
+		const struct bpf_insn xdp[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1 },
+						{ .code = BPF_JMP | BPF_EXIT } };
+		struct skep_prog_opts xdp_opts = { .size = sizeof(xdp_opts),
+						   .type = BPF_PROG_TYPE_XDP };
+		int fd = skep_prog_load(skep, xdp, 2, &xdp_opts);
+
+		/* It would take our context for a packet's. */
+		REQUIRE(fd >= 0);
+		CHECK_EQ(skep_hook_set(hook, fd), -1);
+		CHECK_EQ(errno, EINVAL);
+		close(fd);
+		CHECK(!skep_hook_new(skep, "nothing"));
+	}
 	CHECK_EQ(skep_hook_set(hook, -1), 0);
 	CHECK_EQ(skep_hook_run(hook, &t), 0);
 	skep_hook_free(hook);

@@ -18,6 +18,7 @@
 	X(PROG_LOAD, 0, EINVAL, ANY, "program types that Skep does not have are unknown")           \
 	X(PROG_STREAM_READ_BY_FD, ANY_WORD, EINVAL, ANY, "no streams: the command is unknown")      \
 	X(MAP_LOOKUP_BATCH, 32, 0, ENOSPC, "Linux gives whole buckets of a hash, Skep elements")    \
+	X(MAP_LOOKUP_AND_DELETE_BATCH, 32, 0, ENOSPC, "the same")                                   \
 	X(PROG_TEST_RUN, 64, EOPNOTSUPP, ANY, "BPF_F_TEST_XDP_LIVE_FRAMES: frames go nowhere")      \
 	X(TASK_FD_QUERY, 0, EBADF, EPERM, "other processes: there is nothing to ask")               \
 	X(TOKEN_CREATE, ANY_WORD, EOPNOTSUPP, ANY, "no tokens")

@@ -144,7 +144,9 @@ static char *edge(void)
 
 	if (pages == MAP_FAILED)
 		return NULL;
-	munmap(pages + 4096, 4096);
+	/* Unmapped, another mapping might come to lie there. */
+	if (mprotect(pages + 4096, 4096, PROT_NONE))
+		return NULL;
 	return pages + 4096;
 }
 
