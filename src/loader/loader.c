@@ -191,6 +191,7 @@ static void describe_prog(struct loader_prog *out, const struct bpf_program *pro
 	out->type = bpf_program__type(prog);
 	out->expected_attach_type = bpf_program__expected_attach_type(prog);
 	out->insn_cnt = (u32)bpf_program__insn_cnt(prog);
+	out->optional = !bpf_program__autoload(prog);
 	out->fd = -1;
 }
 

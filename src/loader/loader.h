@@ -57,6 +57,7 @@ struct loader_prog {
 	u32 type; /* enum bpf_prog_type; 0: unknown section name */
 	u32 expected_attach_type;
 	u32 insn_cnt;
+	bool optional; /* SEC("?..."): loaded only when asked for */
 	int fd; /* -1 unless accepted */
 	enum loader_verdict verdict;
 	int err;          /* refused: negative errno */

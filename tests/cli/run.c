@@ -57,11 +57,11 @@ TEST(maps_are_printed_for_machines)
 	    "\"name\":\"ab\\\"c\",\"tail\":[1,2]}}\n"));
 	CHECK(says(
 	    &ran,
-	    "\"table\":{\"type\":1,\"entries\":[{\"key\":3,\"value\":300},{\"key\":2,\"value\":200},"
+	    "\"table\":{\"type\":\"hash\",\"entries\":[{\"key\":3,\"value\":300},{\"key\":2,\"value\":200},"
 	    "{\"key\":1,\"value\":100}]}"));
 	CHECK(says(
 	    &ran,
-	    "\"summed\":{\"type\":6,\"entries\":[{\"key\":0,\"value\":{\"count\":2,\"max_seen\":9}}]}"));
+	    "\"summed\":{\"type\":\"percpu_array\",\"entries\":[{\"key\":0,\"value\":{\"count\":2,\"max_seen\":9}}]}"));
 	ran_free(&ran);
 }
 
@@ -118,6 +118,56 @@ TEST(a_missing_clang_is_told)
 	EXPECT_EXIT(&ran, 125);
 	CHECK(complains(&ran, "install clang to compile C, or give a compiled .bpf.o"));
 	ran_free(&ran);
+}
+
+TEST(records_may_be_sent_in_part_and_programs_left_out)
+{
+	struct ran ran = RUN("\"$SKEP\" run \"$OBJECTS/short.bpf.o\" -- \"$CALLER\" getppid 1");
+	struct ran json =
+	    shell(false, "\"$SKEP\" run \"$OBJECTS/short.bpf.o\" --json -- \"$CALLER\" getppid 1");
+	struct ran asked =
+	    shell(false, "\"$SKEP\" run \"$OBJECTS/short.bpf.o\" --only not_here -- true");
+
+	EXPECT_EXIT(&ran, 0);
+	CHECK(complains(&ran, "events  number=3  path=cut\n"));
+	CHECK(
+	    complains(&json, "{\"record\":\"events\",\"data\":{\"number\":3,\"path\":\"cut\"}}\n"));
+	EXPECT_EXIT(&asked, 125);
+	CHECK(complains(&asked, "SEC(\"tp/sched/sched_switch\") has no hook here"));
+	ran_free(&ran);
+	ran_free(&json);
+	ran_free(&asked);
+}
+
+TEST(contexts_end_where_linux_ends_them)
+{
+	struct ran ran = RUN("\"$SKEP\" run \"$OBJECTS/short.bpf.o\" --only reads_too_far -- true");
+
+	EXPECT_EXIT(&ran, 125);
+	CHECK(complains(&ran, "cannot attach program reads_too_far"));
+	ran_free(&ran);
+}
+
+TEST(output_that_cannot_be_written)
+{
+	struct ran full =
+	    RUN("\"$SKEP\" run \"$OBJECTS/kinds.bpf.o\" -o /dev/full -- \"$CALLER\" getppid 1");
+	struct ran gone = shell(
+	    false,
+	    "(\"$SKEP\" run \"$OBJECTS/kinds.bpf.o\" -o /dev/stdout -- "
+	    "sh -c 'i=0; while [ $i -lt 300 ]; do \"$CALLER\" getppid 9; i=$((i+1)); done; echo whole >done'; "
+	    "echo $? >status) | head -n 1 >first; cat done status");
+	struct ran map =
+	    shell(false, "\"$SKEP\" run \"$OBJECTS/kinds.bpf.o\" --map nonsense -- true");
+
+	EXPECT_EXIT(&full, 125);
+	CHECK(complains(&full, "cannot write /dev/full: No space left on device"));
+	CHECK_STR(gone.out, "whole\n0\n");
+	EXPECT_EXIT(&map, 125);
+	CHECK(complains(&map, "has no map 'nonsense'"));
+	ran_free(&full);
+	ran_free(&gone);
+	ran_free(&map);
 }
 
 TEST(refused_programs_name_the_line)

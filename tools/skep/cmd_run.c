@@ -140,9 +140,10 @@ static int parse(int argc, char **argv, struct session_opts *opts)
 		own++;
 	if (own + 1 < argc)
 		opts->argv = argv + own + 1;
+	argv[0] = "skep run";
 	while ((option = getopt_long(own, argv, "p:d:o:I:D:v", options, NULL)) != -1) {
 		if (option == '?')
-			return bad_usage("run", "see above");
+			return EXIT_USAGE; /* getopt has said why */
 		if (!take_option(opts, option, optarg))
 			return bad_usage("run", "'%s' does not fit here", optarg);
 	}
@@ -189,8 +190,7 @@ static int run(struct session *session, const struct session_opts *opts)
 		return err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 	if (err)
 		return STATUS_SKEP;
-	session_report(session);
-	return EXIT_FINE;
+	return session_report(session) ? STATUS_SKEP : EXIT_FINE;
 }
 
 int cmd_run(int argc, char **argv)

@@ -114,9 +114,10 @@ static int parse(int argc, char **argv, struct verdicts *v)
 						 { NULL, 0, NULL, 0 } };
 	int option;
 
+	argv[0] = "skep verify";
 	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
 		if (option == '?')
-			return bad_usage("verify", "see above");
+			return EXIT_USAGE;
 		v->tsv |= option == 't';
 		v->verbose |= option == 'v';
 	}

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "maps/map.h"
+
 #define MAX_COLUMNS 48
 #define MAX_CELL    60
 
@@ -183,11 +185,9 @@ static void put_bar(FILE *out, u64 count, u64 most)
 	enum { WIDTH = 40 };
 	u32 len = most ? (u32)((double)count * WIDTH / (double)most + 0.5) : 0;
 
-	if (count && !len)
-		len = 1;
 	fputc('|', out);
 	for (u32 i = 0; i < WIDTH; i++)
-		fputc(i < len ? '#' : ' ', out);
+		fputc(i < len ? '#' : i == 0 && count ? '.' : ' ', out);
 	fputc('|', out);
 }
 
@@ -326,7 +326,7 @@ void print_map(const struct print_opts *opts, struct snapshot *s)
 void print_map_json(FILE *out, struct snapshot *s)
 {
 	show_json_string(out, s->map->name, strlen(s->map->name));
-	fprintf(out, ":{\"type\":%u,\"entries\":[", s->map->type);
+	fprintf(out, ":{\"type\":\"%s\",\"entries\":[", map_ops_of(s->map->type)->name);
 	if (is_array(s))
 		snapshot_drop_zeroes(s);
 	else

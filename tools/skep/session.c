@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "compile.h"
+#include "hooks/syscall/internal.h"
 
 /* ---- what is said while it runs ---- */
 
@@ -35,40 +36,72 @@ struct record_place {
 	struct session_ring *ring;
 };
 
-/* One line: the members of a record that has a type, else its bytes. */
-static void put_record_text(FILE *out, const char *name, const struct shown *what,
-			    const void *record)
+/*
+ * The members of a record, as far as it reaches: programs send the used part of a struct
+ * that ends in a buffer. data is zero behind the record.
+ */
+static void put_members(FILE *out, const struct shown *what, const void *data, u32 size, bool json)
 {
 	struct shown parts[48];
 	u32 n = show_parts(what, parts, ARRAY_SIZE(parts));
 
-	fputs(name, out);
 	for (u32 i = 0; i < n && i < ARRAY_SIZE(parts); i++) {
-		fputs("  ", out);
-		if (parts[i].name)
-			fprintf(out, "%s=", parts[i].name);
-		show_text(out, &parts[i], record, true);
+		const char *name = parts[i].name ? parts[i].name : "value";
+
+		if (parts[i].bit_offset / 8 >= size)
+			break;
+		fprintf(out, json ? "%s\"%s\":" : "%s%s=", !json ? "  " : i ? "," : "", name);
+		if (json)
+			show_json(out, &parts[i], data);
+		else
+			show_text(out, &parts[i], data, true);
 	}
-	fputc('\n', out);
+}
+
+static void put_record(FILE *out, const struct session_ring *ring, const void *data, u32 size,
+		       bool json)
+{
+	struct shown raw = { .size = size };
+
+	if (!json)
+		fputs(ring->name, out);
+	if (json) {
+		fputs("{\"record\":", out);
+		show_json_string(out, ring->name, strlen(ring->name));
+		fputs(",\"data\":", out);
+	}
+	if (!ring->record.btf) {
+		fputs(json ? "" : "  ", out);
+		if (json)
+			show_json(out, &raw, data);
+		else
+			show_text(out, &raw, data, true);
+	} else {
+		fputs(json ? "{" : "", out);
+		put_members(out, &ring->record, data, size, json);
+		fputs(json ? "}" : "", out);
+	}
+	fputs(json ? "}\n" : "\n", out);
 }
 
 static void on_record(void *data, const void *record, u32 size)
 {
 	struct record_place *place = data;
+	struct session *session = place->session;
 	const struct session_ring *ring = place->ring;
-	FILE *out = place->session->out;
-	struct shown raw = { .size = size };
-	bool typed = ring->record.btf && btf_size(ring->record.btf, ring->record.type) <= (s64)size;
+	s64 whole = ring->record.btf ? btf_size(ring->record.btf, ring->record.type) : 0;
+	u8 *padded;
 
-	if (!place->session->opts->json) {
-		put_record_text(out, ring->name, typed ? &ring->record : &raw, record);
+	if (whole <= (s64)size) {
+		put_record(session->out, ring, record, size, session->opts->json);
 		return;
 	}
-	fputs("{\"record\":", out);
-	show_json_string(out, ring->name, strlen(ring->name));
-	fputs(",\"data\":", out);
-	show_json(out, typed ? &ring->record : &raw, record);
-	fputs("}\n", out);
+	padded = calloc(1, (size_t)whole);
+	if (!padded)
+		return;
+	memcpy(padded, record, size);
+	put_record(session->out, ring, padded, size, session->opts->json);
+	free(padded);
 }
 
 static void drain(struct session *session)
@@ -128,7 +161,8 @@ static bool is_listed(const char *const *names, const char *name)
 
 static bool wants_prog(const struct session *session, const struct loader_prog *prog)
 {
-	return !session->opts->only[0] || is_listed(session->opts->only, prog->name);
+	return session->opts->only[0] ? is_listed(session->opts->only, prog->name)
+				      : !prog->optional;
 }
 
 static int choose_programs(struct session *session)
@@ -158,6 +192,16 @@ static int choose_programs(struct session *session)
 		err = -EOPNOTSUPP;
 	}
 	return err;
+}
+
+static int check_map_names(const struct session *session)
+{
+	for (const char *const *name = session->opts->maps; *name; name++)
+		if (loader_find_map(session->loader, *name) < 0) {
+			complain("%s has no map '%s'", session->opts->path, *name);
+			return -ENOENT;
+		}
+	return 0;
 }
 
 static int load_object(struct session *session)
@@ -210,6 +254,8 @@ int session_open(struct session *session, const struct session_opts *opts)
 		err = open_object(session);
 	if (!err)
 		err = choose_programs(session);
+	if (!err)
+		err = check_map_names(session);
 	return err ? err : load_object(session);
 }
 
@@ -313,8 +359,15 @@ int session_attach(struct session *session)
 	for (u32 i = 0; i < n; i++)
 		session->links[i] = -1;
 	err = open_rings(session);
-	for (u32 i = 0; i < n && !err; i++)
+	for (u32 i = 0; i < n && !err; i++) {
 		err = attach_one(session, i);
+		session->attached |= session->links[i] >= 0;
+	}
+	if (!err && !session->attached) {
+		complain("%s: its programs are all optional (SEC(\"?...\")): choose with --only",
+			 session->opts->path);
+		err = -ENOENT;
+	}
 	return err;
 }
 
@@ -375,6 +428,8 @@ static void catch_signals(const struct session_opts *opts)
 			sigaction(signals[i], &sa, NULL);
 	}
 	sigaction(SIGALRM, &alarm_action, NULL);
+	/* Whoever reads our output may go away: that is no reason for the command to end. */
+	signal(SIGPIPE, SIG_IGN);
 	if (opts->seconds) {
 		struct itimerval timer = { .it_value = { (time_t)opts->seconds, 0 } };
 
@@ -392,15 +447,34 @@ static void ignore_signals(void)
 	signal(SIGTERM, SIG_DFL);
 }
 
+/* Why a process may not be traced: the one cause that can be seen, or those that cannot. */
+static void explain_refusal(pid_t pid)
+{
+	long tracer = proc_status(pid, "TracerPid", 10), uid = proc_status(pid, "Uid", 10);
+
+	if (tracer > 0)
+		complain(
+		    "process %d may not be traced: process %ld traces it already, and there can be "
+		    "one only",
+		    (int)pid, tracer);
+	else if (uid >= 0 && (uid_t)uid != geteuid() && geteuid())
+		complain(
+		    "process %d may not be traced: it belongs to someone else (user %ld); run as that "
+		    "user or as root",
+		    (int)pid, uid);
+	else
+		complain(
+		    "process %d may not be traced: kernel.yama.ptrace_scope forbids it, or it gave up "
+		    "or gained privileges; run as root",
+		    (int)pid);
+}
+
 static void explain_seize(pid_t pid, int err)
 {
 	if (err == -ESRCH)
 		complain("there is no process %d", (int)pid);
 	else if (err == -EPERM)
-		complain(
-		    "process %d may not be traced: it belongs to someone else, has a tracer "
-		    "already, or kernel.yama.ptrace_scope forbids it (run as its user or as root)",
-		    (int)pid);
+		explain_refusal(pid);
 	else
 		complain("cannot trace process %d: %s", (int)pid, strerror(-err));
 }
@@ -512,16 +586,25 @@ static void report_losses(struct session *session)
 	}
 }
 
-void session_report(struct session *session)
+int session_report(struct session *session)
 {
+	int err = 0;
+
 	drain(session);
 	report_maps(session);
-	fflush(session->out);
+	errno = 0;
+	if ((fflush(session->out) || ferror(session->out)) && errno != EPIPE) {
+		err = errno ? -errno : -EIO;
+		complain("cannot write %s: %s",
+			 session->opts->output ? session->opts->output : "the report",
+			 strerror(-err));
+	}
 	report_losses(session);
 	if (session->opts->verbose)
 		complain("%llu stops; an empty traced call takes %.1f us",
 			 (unsigned long long)syscall_hook_tracer(session->hook)->stops,
 			 (double)session->floor_ns / 1000);
+	return err;
 }
 
 void session_close(struct session *session)

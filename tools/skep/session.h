@@ -45,7 +45,7 @@ struct session {
 	u32 n_rings;
 	FILE *out;
 	u64 floor_ns;
-	bool started;
+	bool started, attached;
 	int status; /* of the command, as waitpid has it */
 };
 
@@ -53,7 +53,8 @@ struct session {
 int session_open(struct session *session, const struct session_opts *opts);
 int session_attach(struct session *session);
 int session_trace(struct session *session);
-void session_report(struct session *session);
+/* -errno when the report could not be written. */
+int session_report(struct session *session);
 void session_close(struct session *session);
 
 #endif

@@ -265,6 +265,21 @@ static void put_record(FILE *out, const struct shown *value, const struct btf_ty
 	fputc('}', out);
 }
 
+static void put_float(FILE *out, u64 bits, u32 size)
+{
+	double wide = 0;
+	float narrow;
+
+	if (size == sizeof(narrow)) {
+		memcpy(&narrow, &bits, sizeof(narrow));
+		wide = (double)narrow;
+	} else if (size == sizeof(wide)) {
+		memcpy(&wide, &bits, sizeof(wide));
+	}
+	/* JSON has no numbers for the rest. */
+	fprintf(out, wide - wide == 0 ? "%.9g" : "null", wide);
+}
+
 static void put_scalar(FILE *out, const struct shown *value, const struct btf_type *t,
 		       const void *data, bool json)
 {
@@ -281,7 +296,9 @@ static void put_scalar(FILE *out, const struct shown *value, const struct btf_ty
 	if (name)
 		fprintf(out, json ? "\"%s\"" : "%s", name);
 	else if (kind == BTF_KIND_PTR)
-		fprintf(out, json ? "%llu" : "0x%llx", (unsigned long long)number);
+		fprintf(out, json ? "\"0x%llx\"" : "0x%llx", (unsigned long long)number);
+	else if (kind == BTF_KIND_FLOAT)
+		put_float(out, number, size_of(value));
 	else if (show_number(value, data, &whole, &is_signed) && is_signed)
 		fprintf(out, "%lld", (long long)whole);
 	else if (t && kind == BTF_KIND_INT && (int_encoding(t) & BTF_INT_BOOL))
