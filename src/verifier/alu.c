@@ -147,8 +147,13 @@ static int check_movable(struct env *env, u32 regno, const struct reg *ptr,
 	case REG_PACKET_META:
 	case REG_MEM:
 	case REG_BTF:
-	case REG_FLOW_KEYS:
 		return 0;
+	case REG_FLOW_KEYS:
+		if (scalar_is_const(by))
+			return 0;
+		return refuse(env, -EACCES, "pointer-arithmetic",
+			      "R%u pointer arithmetic on %s prohibited", regno,
+			      reg_name(env, ptr, name));
 	case REG_MAP:
 		if (scalar_is_const(by) && by->umin == 0)
 			return 0;

@@ -44,7 +44,8 @@ static u32 kinds_of(u32 base)
 		return KIND(REG_BTF);
 	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
 	case ARG_PTR_TO_SOCK_COMMON:
-		return KIND(REG_SOCK_COMMON) | KIND(REG_SOCKET) | KIND(REG_TCP_SOCK);
+		return KIND(REG_SOCK_COMMON) | KIND(REG_SOCKET) | KIND(REG_TCP_SOCK) |
+		       KIND(REG_XDP_SOCK);
 	case ARG_PTR_TO_SOCKET:
 		return KIND(REG_SOCKET);
 	default:
@@ -374,6 +375,8 @@ static int check_arg(struct env *env, struct call_args *args, u32 i)
 		/* Its size, if it has one, is checked against NULL: it must be 0. */
 		return 0;
 	}
+	if (reg->ref)
+		args->held = reg->ref;
 	err = check_kind(env, args->proto, regno, reg, arg);
 	if (!err && (arg & ARG_RELEASES))
 		err = take_reference(env, args, regno, reg);

@@ -12,6 +12,7 @@ struct call_args {
 	s64 mem_max;	  /* largest byte count of a memory argument */
 	u64 alloc_size;	  /* ARG_CONST_ALLOC_SIZE_OR_ZERO */
 	u32 release_ref;  /* reference that ARG_RELEASES takes; 0: none */
+	u32 held;	  /* reference of a pointer among the arguments; 0: none */
 	bool has_callback;
 	u32 callback;	  /* subprogram */
 	bool has_key;	  /* the key is a known number: */

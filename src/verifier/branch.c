@@ -297,7 +297,9 @@ static int learn_null(struct env *env, struct state *taken, struct state *fall,
 		/* Comparing with a register that holds 0 teaches Linux nothing. */
 		if (c->has_src)
 			return 0;
-		err = decide_null(env, eq ? taken : fall, p->id, p->ref, true);
+		/* A cast that failed leaves the reference of what it was made from. */
+		err = decide_null(env, eq ? taken : fall, p->id, p->id == p->ref ? p->ref : 0,
+				  true);
 		if (!err)
 			err = decide_null(env, eq ? fall : taken, p->id, p->ref, false);
 	} else if (never_null(q)) {

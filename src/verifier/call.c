@@ -184,9 +184,11 @@ static int lookup_result(struct env *env, const struct call_args *args, struct r
 		return 0;
 	case BPF_MAP_TYPE_SOCKMAP:
 	case BPF_MAP_TYPE_SOCKHASH:
+		*out = reg_pointer(REG_SOCKET, 0);
+		return 0;
 	case BPF_MAP_TYPE_XSKMAP:
-		return refuse(env, -EINVAL, "unsupported",
-			      "sockets out of a map of type %u are not supported yet", facts->type);
+		*out = reg_pointer(REG_XDP_SOCK, 0);
+		return 0;
 	default:
 		*out = reg_pointer(REG_MAP_VALUE, 0);
 		out->map = args->map;
@@ -235,6 +237,23 @@ static int pointer_result(struct env *env, const struct call_args *args, struct 
 	}
 }
 
+static bool is_cast(u32 id)
+{
+	switch (id) {
+	case BPF_FUNC_sk_fullsock:
+	case BPF_FUNC_tcp_sock:
+	case BPF_FUNC_skc_to_tcp_sock:
+	case BPF_FUNC_skc_to_tcp6_sock:
+	case BPF_FUNC_skc_to_tcp_timewait_sock:
+	case BPF_FUNC_skc_to_tcp_request_sock:
+	case BPF_FUNC_skc_to_udp6_sock:
+	case BPF_FUNC_skc_to_mptcp_sock:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int set_result(struct env *env, const struct call_args *args)
 {
 	const struct helper_proto *proto = args->proto;
@@ -258,11 +277,18 @@ static int set_result(struct env *env, const struct call_args *args)
 		out.flags |= REG_MAYBE_NULL;
 		out.id = new_id(env);
 	}
-	/* A record must be released, or the ring stops. */
-	if ((proto->ret & RET_ACQUIRES) || base == RET_PTR_TO_RINGBUF_MEM) {
+	/* The same object by another name: it goes when the one it was made from is released. */
+	if (is_cast(proto->id))
+		out.ref = args->held;
+	/* A record must be released, or the ring stops; a socket from a map is held. */
+	if ((proto->ret & RET_ACQUIRES) || base == RET_PTR_TO_RINGBUF_MEM ||
+	    (base == RET_PTR_TO_MAP_VALUE && out.kind == REG_SOCKET)) {
 		err = ref_acquire(env, &out.ref);
 		if (err)
 			return err;
+		/* NULL stands for no reference: branch.c. */
+		if (out.flags & REG_MAYBE_NULL)
+			out.id = out.ref;
 	}
 	set_reg(env, 0, &out);
 	return 0;

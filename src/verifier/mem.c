@@ -260,17 +260,29 @@ static int access_ctx(struct env *env, const struct reg *ptr, const struct mem_o
 		   : ctx_access(env, op->regno, ptr, op->off, op->size, op->access, op->loaded);
 }
 
+/* Accesses through these depend on the kind; of sockets only Linux's do. */
+static bool is_rewritten(u32 kind)
+{
+	return kind == REG_CTX || kind == REG_BTF || reg_kind_is_socket(kind);
+}
+
+static int access_flow_keys(struct env *env, const struct reg *ptr, const struct mem_op *op)
+{
+	int err = check_leak(env, op, "flow keys");
+
+	return err ? err : flow_keys_access(env, ptr, op->off, op->size);
+}
+
 /* Fixups depend on the pointer's kind: one instruction cannot serve two that differ there. */
 static int note_pointer(struct env *env, const struct reg *ptr)
 {
 	struct insn_aux *aux = &env->aux[env->at];
-	bool rewritten = ptr->kind == REG_CTX || ptr->kind == REG_BTF;
 
 	if (!aux->mem_kind || aux->mem_kind == ptr->kind) {
 		aux->mem_kind = ptr->kind;
 		return 0;
 	}
-	if (!rewritten && aux->mem_kind != REG_CTX && aux->mem_kind != REG_BTF)
+	if (!is_rewritten(ptr->kind) && !is_rewritten(aux->mem_kind))
 		return 0;
 	return refuse(env, -EINVAL, "mixed-pointers",
 		      "same insn cannot be used with different pointers");
@@ -310,6 +322,13 @@ static int mem_access(struct env *env, const struct mem_op *op)
 		return access_ctx(env, &ptr, op);
 	case REG_BTF:
 		return btf_access(env, op->regno, &ptr, op->off, op->size, op->access, op->loaded);
+	case REG_SOCKET:
+	case REG_SOCK_COMMON:
+	case REG_TCP_SOCK:
+	case REG_XDP_SOCK:
+		return socket_access(env, op->regno, &ptr, op->off, op->size, op->access);
+	case REG_FLOW_KEYS:
+		return access_flow_keys(env, &ptr, op);
 	default:
 		break;
 	}
@@ -434,6 +453,7 @@ static int check_atomic_target(struct env *env, u32 regno, const char *what)
 	case REG_SOCKET:
 	case REG_SOCK_COMMON:
 	case REG_TCP_SOCK:
+	case REG_XDP_SOCK:
 	case REG_BTF:
 		return refuse(env, -EACCES, "atomic-target",
 			      "BPF_ATOMIC %s R%u %s is not allowed", what, regno,

@@ -26,6 +26,7 @@
 	REG_KIND(REG_SOCK_COMMON, "sock_common")                                                   \
 	REG_KIND(REG_SOCKET, "sock")                                                               \
 	REG_KIND(REG_TCP_SOCK, "tcp_sock")                                                         \
+	REG_KIND(REG_XDP_SOCK, "xdp_sock")                                                         \
 	REG_KIND(REG_FLOW_KEYS, "flow_keys")
 
 enum reg_kind {
@@ -76,6 +77,12 @@ static inline bool reg_is_pointer(const struct reg *reg)
 static inline bool reg_is_packet(const struct reg *reg)
 {
 	return reg->kind == REG_PACKET || reg->kind == REG_PACKET_META;
+}
+
+static inline bool reg_kind_is_socket(u32 kind)
+{
+	return kind == REG_SOCKET || kind == REG_SOCK_COMMON || kind == REG_TCP_SOCK ||
+	       kind == REG_XDP_SOCK;
 }
 
 static inline bool reg_is_const(const struct reg *reg)

@@ -90,6 +90,11 @@ int stack_helper_access(struct env *env, u32 regno, const struct reg *ptr, s64 s
 int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded);
 
+/* ---- socket.c ---- */
+int socket_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
+		  enum access access);
+int flow_keys_access(struct env *env, const struct reg *ptr, s64 off, u32 size);
+
 /* ---- btf_ptr.c ---- */
 /* A read through a pointer to a presented kernel object. */
 int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,

@@ -34,6 +34,9 @@ static const char *const type_names[] = {
 	[BPF_PROG_TYPE_XDP] = "xdp",
 	[BPF_PROG_TYPE_PERF_EVENT] = "perf_event",
 	[BPF_PROG_TYPE_CGROUP_SKB] = "cgroup_skb",
+	[BPF_PROG_TYPE_CGROUP_SOCK] = "cgroup_sock",
+	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = "cgroup_sock_addr",
+	[BPF_PROG_TYPE_FLOW_DISSECTOR] = "flow_dissector",
 	[BPF_PROG_TYPE_RAW_TRACEPOINT] = "raw_tracepoint",
 	[BPF_PROG_TYPE_SYSCALL] = "syscall",
 };
