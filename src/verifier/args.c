@@ -355,9 +355,23 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 	}
 }
 
+static bool holds_sockets(u32 map_type)
+{
+	return map_type == BPF_MAP_TYPE_SOCKMAP || map_type == BPF_MAP_TYPE_SOCKHASH;
+}
+
+/* The value of a map of sockets is a socket, not memory. */
+static u32 resolve_map_arg(const struct env *env, const struct call_args *args, u32 arg)
+{
+	if ((arg & ARG_BASE_MASK) == ARG_PTR_TO_MAP_VALUE && args->has_map &&
+	    holds_sockets(env->maps.data[args->map].facts->type))
+		return ARG_PTR_TO_BTF_ID_SOCK_COMMON;
+	return arg;
+}
+
 static int check_arg(struct env *env, struct call_args *args, u32 i)
 {
-	u32 arg = args->proto->arg[i], regno = i + 1;
+	u32 arg = resolve_map_arg(env, args, args->proto->arg[i]), regno = i + 1;
 	const struct reg *reg = cur_reg(env, regno);
 	int err;
 
@@ -482,9 +496,7 @@ static u64 types_of_helper(u32 id)
 		return TYPE(SOCKHASH);
 	case BPF_FUNC_sk_select_reuseport:
 		return TYPE(REUSEPORT_SOCKARRAY) | TYPE(SOCKMAP) | TYPE(SOCKHASH);
-	case BPF_FUNC_map_update_elem: /* sockets cannot be told from values yet: no SOCKMAP */
-		return TYPE(HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |
-		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) | TYPE(LPM_TRIE);
+	case BPF_FUNC_map_update_elem:
 	case BPF_FUNC_map_delete_elem:
 		return TYPE(HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |
 		       TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) | TYPE(LPM_TRIE) |
@@ -510,15 +522,52 @@ static int map_mode_check(struct env *env, u32 id, const struct map_facts *facts
 	}
 }
 
+/*
+ * Where programs may put sockets into maps, or take them out. Elsewhere the map's locks could be
+ * held already, or interrupts be off.
+ */
+static bool may_change_sockets(const struct env *env, u32 id)
+{
+	switch (env->type->type) {
+	case BPF_PROG_TYPE_SOCK_OPS:
+		return id == BPF_FUNC_map_delete_elem; /* to add there is sock_map_update */
+	case BPF_PROG_TYPE_TRACING:
+		return env->req->expected_attach_type == BPF_TRACE_ITER;
+	case BPF_PROG_TYPE_SOCKET_FILTER:
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_SCHED_ACT:
+	case BPF_PROG_TYPE_XDP:
+	case BPF_PROG_TYPE_SK_REUSEPORT:
+	case BPF_PROG_TYPE_FLOW_DISSECTOR:
+	case BPF_PROG_TYPE_SK_LOOKUP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool changes_map(u32 id)
+{
+	return id == BPF_FUNC_map_update_elem || id == BPF_FUNC_map_delete_elem;
+}
+
+static int refuse_map(struct env *env, const struct helper_proto *proto, u32 map_type)
+{
+	return refuse(env, -EINVAL, "map-type", "cannot pass map_type %u into func bpf_%s#%u",
+		      map_type, proto->name, proto->id);
+}
+
 int map_func_check(struct env *env, const struct helper_proto *proto, const struct map_facts *facts)
 {
 	u64 types = types_of_helper(proto->id);
 	u32 map_type = facts->type;
 
+	if (holds_sockets(map_type) && changes_map(proto->id) &&
+	    !may_change_sockets(env, proto->id))
+		return refuse_map(env, proto, map_type);
 	if (!types || (map_type < 64 && (types & (1ull << map_type))))
 		return map_mode_check(env, proto->id, facts);
 	if (proto->id == BPF_FUNC_tail_call)
 		return refuse(env, -EINVAL, "map-type", "expected prog array map for tail call");
-	return refuse(env, -EINVAL, "map-type", "cannot pass map_type %u into func bpf_%s#%u",
-		      map_type, proto->name, proto->id);
+	return refuse_map(env, proto, map_type);
 }
