@@ -132,6 +132,8 @@ s32 btf_add_member(struct btf_builder *b, const char *name, u32 type, u32 bit_of
 
 	if (bits > 0xff || bit_offset > 0xffffff)
 		return b->err = -EINVAL;
+	if (bits && !b->err) /* how all of the struct's offsets are to be read */
+		((struct btf_type *)&b->types.data[b->last])->info |= 1u << 31;
 	return add_entry(b, &m, sizeof(m));
 }
 

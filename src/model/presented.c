@@ -12,7 +12,6 @@
 #include "base/str.h"
 #include "btf/btf.h"
 #include "helpers/helpers.h"
-#include "maps/map.h"
 #include "model/uapi.h"
 #include "os/os.h"
 
@@ -182,7 +181,7 @@ static void add_structs(struct maker *maker)
 		add_arrays(maker, kernel_struct_desc(i));
 }
 
-/* What bpf_core_enum_value_exists asks: the helpers and map types that Skep has. */
+/* What bpf_core_enum_value_exists asks: the helpers that Skep has. */
 static void add_helper_enum(struct btf_builder *b)
 {
 	char name[64];
@@ -197,26 +196,6 @@ static void add_helper_enum(struct btf_builder *b)
 	}
 }
 
-/* clang-format off */
-#define MAP_TYPES(X)                                                                              \
-	X(HASH) X(ARRAY) X(PROG_ARRAY) X(PERF_EVENT_ARRAY) X(PERCPU_HASH) X(PERCPU_ARRAY)         \
-	X(STACK_TRACE) X(CGROUP_ARRAY) X(LRU_HASH) X(LRU_PERCPU_HASH) X(LPM_TRIE)                 \
-	X(ARRAY_OF_MAPS) X(HASH_OF_MAPS) X(DEVMAP) X(SOCKMAP) X(CPUMAP) X(XSKMAP) X(SOCKHASH)     \
-	X(REUSEPORT_SOCKARRAY) X(QUEUE) X(STACK) X(SK_STORAGE) X(DEVMAP_HASH) X(STRUCT_OPS)       \
-	X(RINGBUF) X(INODE_STORAGE) X(TASK_STORAGE) X(BLOOM_FILTER) X(USER_RINGBUF)
-/* clang-format on */
-
-static void add_map_enum(struct btf_builder *b)
-{
-	btf_add_enum(b, "bpf_map_type", 4, false);
-	btf_add_enumerator(b, "BPF_MAP_TYPE_UNSPEC", 0);
-#define X(type)                              \
-	if (map_ops_of(BPF_MAP_TYPE_##type)) \
-		btf_add_enumerator(b, "BPF_MAP_TYPE_" #type, BPF_MAP_TYPE_##type);
-	MAP_TYPES(X)
-#undef X
-}
-
 int model_skep_btf(void **data, u32 *size)
 {
 	struct maker maker = { .b = btf_builder_new() };
@@ -228,8 +207,7 @@ int model_skep_btf(void **data, u32 *size)
 	assign_ids(&maker, add_numbers(&maker) + 1);
 	add_structs(&maker);
 	add_helper_enum(maker.b);
-	add_map_enum(maker.b);
-	uapi_add(maker.b, maker.number);
+	uapi_add(maker.b, maker.number, maker.alias);
 	bytes = btf_builder_data(maker.b, size);
 	if (bytes)
 		*data = os_alloc(*size);

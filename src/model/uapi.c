@@ -9,83 +9,60 @@
 #include <linux/bpf.h>
 
 #include "model/layouts.h"
+#include "model/uapi_enums.h"
 
 /* typedef, the number it stands for */
-#define TYPEDEFS(X)           \
-	X("__u8", UCHAR)      \
-	X("__u16", USHORT)    \
-	X("__u32", UINT)      \
-	X("__u64", ULLONG)    \
-	X("__s16", SHORT)     \
-	X("__s32", INT)       \
-	X("s16", SHORT)       \
-	X("s32", INT)         \
-	X("bool", BOOL)       \
-	X("size_t", ULONG)    \
-	X("ssize_t", LONG)    \
-	X("uintptr_t", ULONG) \
-	X("__le16", USHORT)   \
-	X("__le32", UINT)     \
-	X("__le64", ULLONG)   \
-	X("__be64", ULLONG)   \
-	X("__sum16", USHORT)  \
-	X("__wsum", UINT)
+#define TYPEDEFS(X)                       \
+	X("__u8", UCHAR)                  \
+	X("__u16", USHORT)                \
+	X("__u32", UINT)                  \
+	X("__u64", ULLONG)                \
+	X("__s16", SHORT)                 \
+	X("__s32", INT)                   \
+	X("s16", SHORT)                   \
+	X("s32", INT)                     \
+	X("bool", BOOL)                   \
+	X("size_t", ULONG)                \
+	X("ssize_t", LONG)                \
+	X("uintptr_t", ULONG)             \
+	X("__le16", USHORT)               \
+	X("__le32", UINT)                 \
+	X("__le64", ULLONG)               \
+	X("__be64", ULLONG)               \
+	X("__sum16", USHORT)              \
+	X("__wsum", UINT)                 \
+	X("sa_family_t", USHORT)          \
+	X("__kernel_sa_family_t", USHORT) \
+	X("time64_t", LONG)
 
-/* Constants by the anonymous enums they are grouped in. */
-#define ELEMENT_FLAGS(X) X(BPF_ANY) X(BPF_NOEXIST) X(BPF_EXIST) X(BPF_F_LOCK)
-#define MAP_FLAGS(X)            \
-	X(BPF_F_NO_PREALLOC)    \
-	X(BPF_F_NO_COMMON_LRU)  \
-	X(BPF_F_NUMA_NODE)      \
-	X(BPF_F_RDONLY)         \
-	X(BPF_F_WRONLY)         \
-	X(BPF_F_STACK_BUILD_ID) \
-	X(BPF_F_ZERO_SEED)      \
-	X(BPF_F_RDONLY_PROG)    \
-	X(BPF_F_WRONLY_PROG)    \
-	X(BPF_F_CLONE)          \
-	X(BPF_F_MMAPABLE)       \
-	X(BPF_F_PRESERVE_ELEMS) \
-	X(BPF_F_INNER_MAP)
-#define RINGBUF_FLAGS(X) X(BPF_RB_NO_WAKEUP) X(BPF_RB_FORCE_WAKEUP)
-#define RINGBUF_QUERIES(X) \
-	X(BPF_RB_AVAIL_DATA) X(BPF_RB_RING_SIZE) X(BPF_RB_CONS_POS) X(BPF_RB_PROD_POS)
-#define STACK_FLAGS(X)           \
-	X(BPF_F_SKIP_FIELD_MASK) \
-	X(BPF_F_USER_STACK)      \
-	X(BPF_F_FAST_STACK_CMP)  \
-	X(BPF_F_REUSE_STACKID)   \
-	X(BPF_F_USER_BUILD_ID)
-#define INDEX_FLAGS(X) X(BPF_F_INDEX_MASK) X(BPF_F_CURRENT_CPU)
-#define PACKET_FLAGS(X)          \
-	X(BPF_F_RECOMPUTE_CSUM)  \
-	X(BPF_F_INVALIDATE_HASH) \
-	X(BPF_F_HDR_FIELD_MASK)  \
-	X(BPF_F_PSEUDO_HDR)      \
-	X(BPF_F_MARK_MANGLED_0)  \
-	X(BPF_F_MARK_ENFORCE)
-#define TC_RESULTS(X)  X(BPF_OK) X(BPF_DROP) X(BPF_REDIRECT)
-#define XDP_ACTIONS(X) X(XDP_ABORTED) X(XDP_DROP) X(XDP_PASS) X(XDP_TX) X(XDP_REDIRECT)
+/* Others that Linux's BTF has, from other headers: FIRST and EACH as in uapi_enums.h. */
+/* clang-format off */
+#define OTHER_ENUMS(FIRST, EACH)                                                                 \
+	FIRST(NULL) EACH("false", 0) EACH("true", 1)                                             \
+	FIRST(NULL)                                                                              \
+	EACH("IPPROTO_IP", 0) EACH("IPPROTO_ICMP", 1) EACH("IPPROTO_IGMP", 2)                    \
+	EACH("IPPROTO_IPIP", 4) EACH("IPPROTO_TCP", 6) EACH("IPPROTO_UDP", 17)                   \
+	EACH("IPPROTO_IPV6", 41) EACH("IPPROTO_GRE", 47) EACH("IPPROTO_ESP", 50)                 \
+	EACH("IPPROTO_AH", 51) EACH("IPPROTO_SCTP", 132) EACH("IPPROTO_UDPLITE", 136)            \
+	EACH("IPPROTO_RAW", 255)                                                                 \
+	FIRST(NULL)                                                                              \
+	EACH("TCP_ESTABLISHED", 1) EACH("TCP_SYN_SENT", 2) EACH("TCP_SYN_RECV", 3)               \
+	EACH("TCP_FIN_WAIT1", 4) EACH("TCP_FIN_WAIT2", 5) EACH("TCP_TIME_WAIT", 6)               \
+	EACH("TCP_CLOSE", 7) EACH("TCP_CLOSE_WAIT", 8) EACH("TCP_LAST_ACK", 9)                   \
+	EACH("TCP_LISTEN", 10) EACH("TCP_CLOSING", 11) EACH("TCP_NEW_SYN_RECV", 12)              \
+	FIRST("sock_type")                                                                       \
+	EACH("SOCK_STREAM", 1) EACH("SOCK_DGRAM", 2) EACH("SOCK_RAW", 3) EACH("SOCK_RDM", 4)     \
+	EACH("SOCK_SEQPACKET", 5) EACH("SOCK_DCCP", 6) EACH("SOCK_PACKET", 10)
+/* clang-format on */
 
-#define ENUMERATOR(name) btf_add_enumerator(b, #name, name);
-#define ENUM(name, LIST)                 \
-	btf_add_enum(b, name, 4, false); \
-	LIST(ENUMERATOR)
+#define ENUM(name)            btf_add_enum(b, name, 4, false);
+#define NAMED(name)           btf_add_enumerator(b, #name, (u32)(name));
+#define NUMBERED(name, value) btf_add_enumerator(b, name, value);
 
 static void add_constants(struct btf_builder *b)
 {
-	btf_add_enum(b, NULL, 4, false);
-	btf_add_enumerator(b, "false", 0);
-	btf_add_enumerator(b, "true", 1);
-	ENUM(NULL, ELEMENT_FLAGS)
-	ENUM(NULL, MAP_FLAGS)
-	ENUM(NULL, RINGBUF_FLAGS)
-	ENUM(NULL, RINGBUF_QUERIES)
-	ENUM(NULL, STACK_FLAGS)
-	ENUM(NULL, INDEX_FLAGS)
-	ENUM(NULL, PACKET_FLAGS)
-	ENUM("bpf_ret_code", TC_RESULTS)
-	ENUM("xdp_action", XDP_ACTIONS)
+	UAPI_ENUMS(ENUM, NAMED)
+	OTHER_ENUMS(ENUM, NUMBERED)
 }
 
 struct field_ids {
@@ -129,7 +106,8 @@ static void add_contexts(struct btf_builder *b, const u32 *number)
 		add_context(b, &ids, layouts[i]);
 }
 
-void uapi_add(struct btf_builder *b, const u32 number[KERNEL_NUMBER_COUNT])
+void uapi_add(struct btf_builder *b, const u32 number[KERNEL_NUMBER_COUNT],
+	      const u32 presented[KERNEL_STRUCT_COUNT])
 {
 	u32 signed_char = btf_add_int(b, "signed char", 1, BTF_INT_SIGNED);
 	u32 llong = btf_add_int(b, "long long int", 8, BTF_INT_SIGNED);
@@ -143,4 +121,5 @@ void uapi_add(struct btf_builder *b, const u32 number[KERNEL_NUMBER_COUNT])
 #undef X
 	add_constants(b);
 	add_contexts(b, number);
+	uapi_add_structs(b, number, presented);
 }

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "kernel/kernel.h"
+#include "compile.h"
 #include "loader/loader.h"
 
 const char help_btf[] =
@@ -15,11 +16,6 @@ const char help_btf[] =
     "\n"
     "  c    as C declarations: 'skep btf c > vmlinux.h' is what programs include\n"
     "  raw  as the bytes of /sys/kernel/btf/vmlinux, for other tools\n";
-
-static void put(void *data, const char *text)
-{
-	fputs(text, data);
-}
 
 static int write_btf(const char *form, const void *btf, size_t size)
 {
@@ -32,7 +28,7 @@ static int write_btf(const char *form, const void *btf, size_t size)
 	if (strcmp(form, "raw") == 0)
 		err = fwrite(btf, 1, size, stdout) == size ? 0 : -EIO;
 	else
-		err = loader_btf_to_c(btf, size, put, stdout);
+		err = write_types(btf, size, stdout);
 	if (fflush(stdout))
 		err = -errno;
 	if (err)

@@ -46,6 +46,23 @@ static void put_text(void *data, const char *text)
 	fputs(text, data);
 }
 
+int write_types(const void *btf, size_t size, FILE *out)
+{
+	int err;
+
+	/* <bpf/bpf_tracing.h> asks for the name of the guard: it tells which pt_regs this is. */
+	fputs("#ifndef __VMLINUX_H__\n#define __VMLINUX_H__\n\n"
+	      "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n"
+	      "#pragma clang attribute push (__attribute__((preserve_access_index)), "
+	      "apply_to = record)\n#endif\n\n",
+	      out);
+	err = loader_btf_to_c(btf, size, put_text, out);
+	fputs("\n#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n#pragma clang attribute pop\n#endif\n\n"
+	      "#endif\n",
+	      out);
+	return err;
+}
+
 /* Under another name first, so that nobody reads half of it. */
 static int write_vmlinux(const struct compile_opts *opts, const char *dir)
 {
@@ -59,15 +76,7 @@ static int write_vmlinux(const struct compile_opts *opts, const char *dir)
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out)
 		return -errno;
-	fputs("#ifndef __VMLINUX_H__\n#define __VMLINUX_H__\n\n"
-	      "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n"
-	      "#pragma clang attribute push (__attribute__((preserve_access_index)), "
-	      "apply_to = record)\n#endif\n\n",
-	      out);
-	err = loader_btf_to_c(opts->btf, opts->btf_size, put_text, out);
-	fputs("\n#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n#pragma clang attribute pop\n#endif\n\n"
-	      "#endif\n",
-	      out);
+	err = write_types(opts->btf, opts->btf_size, out);
 	if (fclose(out) && !err)
 		err = -EIO;
 	if (!err && rename(temporary, path))

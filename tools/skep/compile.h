@@ -7,6 +7,8 @@
 #ifndef SKEP_TOOLS_COMPILE_H
 #define SKEP_TOOLS_COMPILE_H
 
+#include <stdio.h>
+
 #include "base/types.h"
 
 struct compile_opts {
@@ -15,6 +17,8 @@ struct compile_opts {
 	char *const *flags; /* more for clang, NULL-terminated; may be NULL */
 };
 
+/* The types of raw BTF as the header that programs include: vmlinux.h. 0 or -errno. */
+int write_types(const void *btf, size_t size, FILE *out);
 /* Is it C that we should compile? By its name. */
 bool is_source(const char *path);
 /*
