@@ -58,7 +58,7 @@ struct loader_prog {
 	u32 expected_attach_type;
 	u32 insn_cnt;
 	bool optional; /* SEC("?..."): loaded only when asked for */
-	int fd; /* -1 unless accepted */
+	int fd;        /* -1 unless accepted */
 	enum loader_verdict verdict;
 	int err;          /* refused: negative errno */
 	u64 load_ns;      /* the PROG_LOAD that decided */
