@@ -20,6 +20,8 @@
 
 /* Programs that prog arrays may name at a time. */
 #define PROG_TABLE_SIZE 65536
+/* Maps that maps of maps may name at a time. */
+#define MAP_TABLE_SIZE 65536
 
 typedef VEC(struct object *) object_vec;
 
@@ -57,6 +59,9 @@ struct skep {
 	struct pin *pins;
 	struct prog **progs; /* the table prog arrays index; 0 is never used */
 	u32 progs_top;
+	struct map **maps; /* the table maps of maps index; 0 is never used */
+	struct map_object **map_objects; /* whose they are */
+	u32 maps_top;
 	VEC(struct registered_attacher) attachers;
 
 	int notify_fd;       /* inotify, or -1: then every sweep looks at everything */

@@ -64,6 +64,11 @@ struct map_object {
 	u32 n_elems;
 	bool has_owner, owner_jited;
 	u32 owner_type, owner_attach_type;
+	/* map of maps: what they have in common, and how many elements name which (inner_map.c) */
+	struct map_facts inner_facts;
+	struct btf_object *inner_btf;
+	u32 *held;	 /* MAP_TABLE_SIZE, reserved; under update_lock, as n_elems */
+	u32 table_index; /* in skep.maps, for those in maps of maps; 0: not there */
 	int event_fd;   /* ringbuf: written when there is something to read; -1 until asked for */
 	bool exclusive; /* only for the program with that hash */
 	u8 excl_hash[32];

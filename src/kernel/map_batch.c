@@ -146,8 +146,11 @@ static int next_by_position(struct batch *b, u32 *position)
 {
 	struct map *map = b->mo->map;
 	u32 slot = command_enter(b->skep);
-	int err = map->ops->sys_walk(map, position, b->key.data, b->value.data);
+	int err;
 
+	do
+		err = map->ops->sys_walk(map, position, b->key.data, b->value.data);
+	while (!err && map_is_outer(map) && inner_map_id(b->mo, b->value.data));
 	command_leave(b->skep, slot);
 	return err;
 }

@@ -22,14 +22,17 @@ static size_t elems_size(const struct map *map)
 	return (size_t)map->facts.max_entries * sizeof(struct prog_object *);
 }
 
-static void map_destroy(struct object *object)
+static void map_object_free(void *what)
 {
-	struct map_object *mo = CONTAINER_OF(object, struct map_object, base);
+	struct map_object *mo = what;
 
+	if (mo->table_index)
+		store_release(&mo->base.skep->maps[mo->table_index], NULL);
 	if (mo->elems) {
 		prog_array_clear(mo);
 		os_unreserve(mo->elems, elems_size(mo->map));
 	}
+	inner_maps_release(mo);
 	if (mo->btf)
 		object_put(&mo->btf->base);
 	map_free(mo->map);
@@ -37,6 +40,17 @@ static void map_destroy(struct object *object)
 		close(mo->event_fd);
 	pthread_mutex_destroy(&mo->update_lock);
 	free(mo);
+}
+
+/* Programs use what they have found in a map of maps to the end of their run. */
+static void map_destroy(struct object *object)
+{
+	struct map_object *mo = CONTAINER_OF(object, struct map_object, base);
+
+	if (mo->table_index)
+		skep_retire(object->skep, map_object_free, mo);
+	else
+		map_object_free(mo);
 }
 
 /* Nobody can reach it from outside: its programs, which may use it themselves, are let go. */
@@ -110,6 +124,9 @@ static int check_btf_of_type(const struct map_facts *facts)
 											 : -EINVAL;
 	case BPF_MAP_TYPE_BLOOM_FILTER:
 		return facts->btf_key_type_id ? -EINVAL : 0;
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		return -ENOTSUPP;
 	default:
 		return facts->btf_key_type_id ? 0 : -EINVAL;
 	}
@@ -202,7 +219,8 @@ static int take_exclusive(const struct attr_map_create *a, u8 hash[SHA256_SIZE])
 }
 
 static int map_object_new(struct skep *skep, struct map_create_params *params,
-			  struct btf_object *btf, struct map_object **out)
+			  struct btf_object *btf, struct map_object *template,
+			  struct map_object **out)
 {
 	struct map_object *mo = calloc(1, sizeof(*mo));
 	int err;
@@ -221,6 +239,10 @@ static int map_object_new(struct skep *skep, struct map_create_params *params,
 	err = object_init(skep, &mo->base, OBJECT_MAP, "bpf-map", mo->map->visible.fd);
 	if (err)
 		goto fail_elems;
+	if (template)
+		err = inner_maps_init(mo, template);
+	if (err)
+		goto fail_object;
 	mo->base.destroy = map_destroy;
 	mo->base.released = map_released;
 	mo->btf = btf;
@@ -229,6 +251,8 @@ static int map_object_new(struct skep *skep, struct map_create_params *params,
 	*out = mo;
 	return 0;
 
+fail_object:
+	object_discard(&mo->base);
 fail_elems:
 	os_unreserve(mo->elems, elems_size(mo->map));
 fail_map:
@@ -257,9 +281,9 @@ int cmd_map_create(struct skep *skep, struct bpf_call *call)
 	struct attr_map_create *a = &call->attr.map_create;
 	struct map_create_params params = { .cpus = skep->cpus };
 	bool wants_token = a->map_flags & F_TOKEN_FD;
+	struct map_object *mo, *template = NULL;
 	struct btf_object *btf = NULL;
 	const struct map_ops *ops;
-	struct map_object *mo;
 	u8 hash[SHA256_SIZE];
 	int err;
 
@@ -278,6 +302,9 @@ int cmd_map_create(struct skep *skep, struct bpf_call *call)
 		err = token_error(a->map_token_fd);
 	if (!err && a->map_ifindex)
 		err = offload_error(a);
+	if (!err && (a->map_type == BPF_MAP_TYPE_ARRAY_OF_MAPS ||
+		     a->map_type == BPF_MAP_TYPE_HASH_OF_MAPS))
+		err = inner_template(skep, (int)a->inner_map_fd, &template);
 	if (!err)
 		err = object_name_copy(params.facts.name, a->map_name);
 	if (!err)
@@ -287,15 +314,19 @@ int cmd_map_create(struct skep *skep, struct bpf_call *call)
 	if (err)
 		goto fail;
 	params.facts.flags &= ~(u32)(BPF_F_RDONLY | BPF_F_WRONLY);
-	err = map_object_new(skep, &params, btf, &mo);
+	err = map_object_new(skep, &params, btf, template, &mo);
 	if (err)
 		goto fail;
+	if (template)
+		object_put(&template->base);
 	mo->exclusive = a->excl_prog_hash != 0;
 	if (mo->exclusive)
 		memcpy(mo->excl_hash, hash, SHA256_SIZE);
 	return object_publish(&mo->base, open_flags_of(a->map_flags));
 
 fail:
+	if (template)
+		object_put(&template->base);
 	if (btf)
 		object_put(&btf->base);
 	return err;

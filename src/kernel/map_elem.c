@@ -76,6 +76,8 @@ int map_elem_read(struct map_object *mo, const void *key, void *value, u64 flags
 
 	if (map_is_prog_array(map))
 		return prog_array_lookup(mo, key, value);
+	if (map_is_outer(map))
+		return inner_map_lookup(mo, key, value, flags);
 	if (map->ops->sys_lookup)
 		return map->ops->sys_lookup(map, key, value, flags);
 	return map->ops->peek ? map->ops->peek(map, value) : -ENOTSUPP;
@@ -87,6 +89,8 @@ int map_elem_write(struct map_object *mo, const void *key, const void *value, u6
 
 	if (map_is_prog_array(map))
 		return prog_array_update(mo, key, value, flags);
+	if (map_is_outer(map))
+		return inner_map_update(mo, key, value, flags);
 	if (map->ops->sys_update)
 		return map->ops->sys_update(map, key, value, flags);
 	return map->ops->push ? map->ops->push(map, value, flags) : -ENOTSUPP;
@@ -98,6 +102,8 @@ int map_elem_erase(struct map_object *mo, const void *key)
 
 	if (map_is_prog_array(map))
 		return prog_array_erase(mo, key);
+	if (map_is_outer(map))
+		return inner_map_erase(mo, key);
 	return map->ops->sys_erase ? map->ops->sys_erase(map, key) : -ENOTSUPP;
 }
 

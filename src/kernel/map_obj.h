@@ -34,6 +34,12 @@ static inline bool map_is_prog_array(const struct map *map)
 	return map->facts.type == BPF_MAP_TYPE_PROG_ARRAY;
 }
 
+static inline bool map_is_outer(const struct map *map)
+{
+	return map->facts.type == BPF_MAP_TYPE_ARRAY_OF_MAPS ||
+	       map->facts.type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
+
 /* BPF_F_LOCK needs a lock in the value. */
 static inline bool map_flags_fit(const struct map *map, u64 flags)
 {
@@ -52,5 +58,17 @@ int prog_array_erase(struct map_object *mo, const void *key);
 void prog_array_clear(struct map_object *mo);
 /* May the program be in that array, or use it? The first one sets the rule. */
 bool prog_array_accepts(struct map_object *mo, const struct prog_object *prog);
+
+/* Maps of maps (inner_map.c). *template, referenced: -EBADF, -EINVAL, -ENOTSUPP (no such maps
+ * in maps). */
+int inner_template(struct skep *skep, int fd, struct map_object **template);
+/* A new outer map learns what its inner ones will be like. 0 or -ENOMEM. */
+int inner_maps_init(struct map_object *mo, struct map_object *template);
+void inner_maps_release(struct map_object *mo);
+int inner_map_lookup(struct map_object *mo, const void *key, void *value, u64 flags);
+int inner_map_update(struct map_object *mo, const void *key, const void *value, u64 flags);
+int inner_map_erase(struct map_object *mo, const void *key);
+/* An element as the store has it becomes what clients see. 0 or -ENOENT. */
+int inner_map_id(struct map_object *mo, void *value);
 
 #endif

@@ -65,7 +65,9 @@ static int skep_init(struct skep *skep, const struct skep_opts *opts)
 	skep->notify_fd = -1;
 	take_opts(skep, opts);
 	skep->progs = os_reserve(PROG_TABLE_SIZE * sizeof(struct prog *));
-	if (!skep->progs)
+	skep->maps = os_reserve(MAP_TABLE_SIZE * sizeof(struct map *));
+	skep->map_objects = os_reserve(MAP_TABLE_SIZE * sizeof(struct map_object *));
+	if (!skep->progs || !skep->maps || !skep->map_objects)
 		return -ENOMEM;
 	err = kernel_arena_init(&skep->arena, KERNEL_ARENA_SIZE);
 	if (!err)
@@ -90,6 +92,8 @@ static void skep_destroy(struct skep *skep)
 	if (skep->not_forked)
 		munmap(skep->not_forked, 4096);
 	os_unreserve(skep->progs, PROG_TABLE_SIZE * sizeof(struct prog *));
+	os_unreserve(skep->maps, MAP_TABLE_SIZE * sizeof(struct map *));
+	os_unreserve(skep->map_objects, MAP_TABLE_SIZE * sizeof(struct map_object *));
 	kernel_arena_release(&skep->arena);
 	vec_release(&skep->attachers);
 	free(skep);

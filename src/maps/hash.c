@@ -94,6 +94,13 @@ static int hash_check(const struct map_facts *facts)
 	return 0;
 }
 
+static int hash_any_check(const struct map_facts *facts)
+{
+	if (facts->type == BPF_MAP_TYPE_HASH_OF_MAPS && facts->value_size != sizeof(u32))
+		return -EINVAL;
+	return hash_check(facts);
+}
+
 static u64 pow2_at_least(u64 n)
 {
 	return n <= 1 ? 1 : 1ull << (64 - __builtin_clzll(n - 1));
@@ -365,6 +372,24 @@ static void *hash_lookup(struct map *map, const void *key, struct run_ctx *rc)
 	return elem ? elem_value(hash, elem) : NULL;
 }
 
+/* Values are indices, as in an array of maps (array_of_maps.c). */
+static void *hash_of_maps_lookup(struct map *map, const void *key, struct run_ctx *rc)
+{
+	struct hash_map *hash = hash_of(map);
+
+	for (u32 i = 0; i < HASH_TRIES; i++) {
+		u64 link, *elem = table_lookup(&hash->table, key, &link);
+		u32 inner;
+
+		if (!elem)
+			return NULL;
+		words_load(&inner, elem_value(hash, elem), sizeof(inner));
+		if (load_relaxed(elem) == link)
+			return map_inner(map, inner);
+	}
+	return NULL;
+}
+
 static void *percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu)
 {
 	struct hash_map *hash = hash_of(map);
@@ -563,7 +588,7 @@ static u64 hash_memory(const struct map *map)
 	{                                                                                          \
 		.name = type_name,                                                                 \
 		.size = sizeof(struct hash_map),                                                   \
-		.check = hash_check,                                                               \
+		.check = hash_any_check,                                                           \
 		.layout = hash_layout,                                                             \
 		.bind = hash_bind,                                                                 \
 		.update = hash_update,                                                             \
@@ -572,21 +597,26 @@ static u64 hash_memory(const struct map *map)
 		.sys_lookup = hash_sys_lookup,                                                     \
 		.sys_update = hash_sys_update,                                                     \
 		.sys_erase = hash_sys_erase,                                                       \
-		.sys_lookup_erase = hash_sys_lookup_erase,                                         \
 		.sys_next = hash_sys_next,                                                         \
 		.sys_walk = hash_sys_walk,                                                         \
 		.memory = hash_memory,                                                             \
 		__VA_ARGS__                                                                        \
 	}
 
-const struct map_ops hash_map_ops = HASH_OPS("hash", .lookup = hash_lookup);
+const struct map_ops hash_map_ops =
+    HASH_OPS("hash", .lookup = hash_lookup, .sys_lookup_erase = hash_sys_lookup_erase);
 
 const struct map_ops percpu_hash_map_ops =
     HASH_OPS("percpu_hash", .lookup = percpu_hash_lookup,
-	     .lookup_percpu = percpu_hash_lookup_percpu);
+	     .lookup_percpu = percpu_hash_lookup_percpu,
+	     .sys_lookup_erase = hash_sys_lookup_erase);
 
-const struct map_ops lru_hash_map_ops = HASH_OPS("lru_hash", .lookup = lru_hash_lookup);
+const struct map_ops lru_hash_map_ops = HASH_OPS(
+    "lru_hash", .lookup = lru_hash_lookup, .sys_lookup_erase = hash_sys_lookup_erase);
 
 const struct map_ops lru_percpu_hash_map_ops =
     HASH_OPS("lru_percpu_hash", .lookup = lru_percpu_hash_lookup,
-	     .lookup_percpu = lru_percpu_hash_lookup_percpu);
+	     .lookup_percpu = lru_percpu_hash_lookup_percpu,
+	     .sys_lookup_erase = hash_sys_lookup_erase);
+
+const struct map_ops hash_of_maps_map_ops = HASH_OPS("hash_of_maps", .lookup = hash_of_maps_lookup);

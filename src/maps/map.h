@@ -108,6 +108,9 @@ struct map {
 	u32 cpus;
 	u32 handle; /* kernel's table index: what world_ops.notify gets */
 	struct epoch *epoch;
+	/* Maps of maps: the process's table of maps, which elements index; [0] is never used. */
+	struct map **inner;
+	u32 n_inner;
 	/*
 	 * Array family, for inlined lookups: value i is at values + (u64)i * stride, and for
 	 * per-CPU arrays cpu * cpu_stride further on. Never moves once a program was loaded.
@@ -145,6 +148,12 @@ static inline u32 map_prog_index(const struct map *map, u32 index)
 	if (index >= map->facts.max_entries)
 		return 0;
 	return load_acquire((const u32 *)(map->values + (u64)index * map->stride));
+}
+
+/* Maps of maps: the map that an element's index stands for, NULL when it stands for none. */
+static inline struct map *map_inner(const struct map *map, u32 index)
+{
+	return index && index < map->n_inner ? load_acquire(&map->inner[index]) : NULL;
 }
 
 /* Bytes of a value as bpf(2) copies it: value_size, or all CPUs' copies. */

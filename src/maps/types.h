@@ -14,6 +14,8 @@
 	X(LRU_HASH, lru_hash_map_ops)                                                              \
 	X(LRU_PERCPU_HASH, lru_percpu_hash_map_ops)                                                \
 	X(LPM_TRIE, lpm_trie_map_ops)                                                              \
+	X(ARRAY_OF_MAPS, array_of_maps_map_ops)                                                    \
+	X(HASH_OF_MAPS, hash_of_maps_map_ops)                                                      \
 	X(QUEUE, queue_map_ops)                                                                    \
 	X(STACK, stack_map_ops)                                                                    \
 	X(RINGBUF, ringbuf_map_ops)                                                                \

@@ -127,14 +127,18 @@ static void integer_result(const struct call_args *args, struct reg *out)
 		out->val = scalar_srange(-4095, MAX(args->mem_max, 0));
 }
 
-/* Looking up a constant key inside a plain array always finds it. */
+/*
+ * Looking up a constant key inside a plain array always finds it. Inner maps may have fewer
+ * entries than their template, if that says so.
+ */
 static bool always_found(struct env *env, const struct call_args *args)
 {
 	const struct map_facts *facts = env->maps.data[args->map].facts;
 
 	if (args->proto->id != BPF_FUNC_map_lookup_elem || !args->has_key ||
 	    (facts->type != BPF_MAP_TYPE_ARRAY && facts->type != BPF_MAP_TYPE_PERCPU_ARRAY) ||
-	    args->key >= facts->max_entries)
+	    args->key >= facts->max_entries ||
+	    (args->map >= env->n_maps && facts->flags & BPF_F_INNER_MAP))
 		return false;
 	mark_precise(env, &args->key_reg);
 	return true;
