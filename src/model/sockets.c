@@ -13,20 +13,21 @@
 
 #define SOCK(field, ...)  NUMBER(struct bpf_sock, field, __VA_ARGS__)
 #define SOCK_WORDS(field) WORDS(struct bpf_sock, field, N(R))
-/* What every socket has behind its type, protocol, mark and priority. The port is 2 bytes and
- * reads as 4 for old programs. */
-#define SOCK_ENDPOINTS                                                       \
-	SOCK(src_ip4, N(R)), SOCK_WORDS(src_ip6), SOCK(src_port, START(R)),  \
-	    {                                                                \
-		    .name = "dst_port",                                      \
-		    .offset = offsetof(struct bpf_sock, dst_port),           \
-		    .size = 4,                                               \
-		    .run_offset = offsetof(struct bpf_sock, dst_port),       \
-		    .run_size = 4,                                           \
-		    .pieces_end = 2,                                         \
-		    .access = N(R),                                          \
-	    },                                                               \
-	    SOCK(dst_ip4, N(R)), SOCK_WORDS(dst_ip6), SOCK(state, START(R)), \
+/* 2 bytes, which read as 4 for old programs. */
+#define SOCK_DST_PORT                                              \
+	{                                                          \
+		.name = "dst_port",                                \
+		.offset = offsetof(struct bpf_sock, dst_port),     \
+		.size = 4,                                         \
+		.run_offset = offsetof(struct bpf_sock, dst_port), \
+		.run_size = 4,                                     \
+		.pieces_end = 2,                                   \
+		.access = N(R),                                    \
+	}
+/* What every socket has behind its type, protocol, mark and priority. */
+#define SOCK_ENDPOINTS                                                                      \
+	SOCK(src_ip4, N(R)), SOCK_WORDS(src_ip6), SOCK(src_port, START(R)), SOCK_DST_PORT,  \
+	    SOCK(dst_ip4, N(R)), SOCK_WORDS(dst_ip6), SOCK(state, START(R)),                \
 	    SOCK(rx_queue_mapping, START(R))
 
 static const struct ctx_field sock_fields[] = {
@@ -83,15 +84,7 @@ static const struct ctx_field cgroup_sock_fields[] = {
 	SOCK(src_ip4, N(R), .read_at = AT_BIND4),
 	WORDS(struct bpf_sock, src_ip6, N(R), .read_at = AT_BIND6),
 	SOCK(src_port, START(R), .read_at = AT_BIND4 | AT_BIND6),
-	{
-	    .name = "dst_port",
-	    .offset = offsetof(struct bpf_sock, dst_port),
-	    .size = 4,
-	    .run_offset = offsetof(struct bpf_sock, dst_port),
-	    .run_size = 4,
-	    .pieces_end = 2,
-	    .access = N(R),
-	},
+	SOCK_DST_PORT,
 	SOCK(dst_ip4, N(R)),
 	SOCK_WORDS(dst_ip6),
 	SOCK(state, START(R)),
