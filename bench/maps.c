@@ -7,7 +7,8 @@
  * rounds counts.
  *
  * The last line is the geometric mean of Linux's time by Skep's over the hashed types and
- * sizes (lookup: hits and misses; update: updates, and deletions with insertions), and
+ * sizes (lookup: hits and misses; update: updates, and deletions with insertions; lru: all
+ * of these for the LRU types), and
  * Skep's time for one 64-byte ring buffer record. Arrays are in the table only: generated
  * code inlines their lookup.
  */
@@ -217,7 +218,14 @@ static const struct kind kinds[] = {
 	{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, false },
 	{ BPF_MAP_TYPE_HASH, 8, true },
 	{ BPF_MAP_TYPE_PERCPU_HASH, 8, true },
+	{ BPF_MAP_TYPE_LRU_HASH, 8, true },
+	{ BPF_MAP_TYPE_LRU_PERCPU_HASH, 8, true },
 };
+
+static bool is_lru(const struct kind *kind)
+{
+	return kind->type == BPF_MAP_TYPE_LRU_HASH || kind->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
 
 static void fill(struct map *map, int linux_fd, u32 entries)
 {
@@ -324,7 +332,7 @@ static double bench_ring(void)
 int main(int argc, char **argv)
 {
 	static const u32 sizes[] = { 1 << 10, 1 << 16, 1 << 20 };
-	struct mean lookup = { 0 }, update = { 0 };
+	struct mean lookup = { 0 }, update = { 0 }, lru = { 0 };
 	const char *why = linux_refuses();
 
 	if (why)
@@ -333,8 +341,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (argc < 2 || strstr(map_ops_of(kinds[i].type)->name, argv[1]))
 			for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
-				bench_one(&kinds[i], sizes[j], &lookup, &update);
-	printf("geomean linux/skep lookup %.2f update %.2f ringbuf %.1f ns\n", mean_of(&lookup),
-	       mean_of(&update), bench_ring());
+				bench_one(&kinds[i], sizes[j], is_lru(&kinds[i]) ? &lru : &lookup,
+					  is_lru(&kinds[i]) ? &lru : &update);
+	printf("geomean linux/skep lookup %.2f update %.2f lru %.2f ringbuf %.1f ns\n",
+	       mean_of(&lookup), mean_of(&update), mean_of(&lru), bench_ring());
 	return sink == 1;
 }
