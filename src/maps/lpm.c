@@ -4,6 +4,8 @@
  * hash table of all other maps (table.h), keyed by a prefix's length and masked bits, and
  * searched once for each length that is in use, longest first. Real routing tables have some
  * twenty lengths and most lookups end at one of the longest, so this is a few probes.
+ * One that finds nothing, or only a short prefix, costs a probe a length in use: for small maps
+ * that is more than a walk down a trie.
  *
  *	struct lpm_ctl		the secret of the hash function, counters
  *	lengths			a word for 32 lengths: which of them are in use, and a tag
