@@ -4,7 +4,7 @@
  * loaded: contexts at run-time offsets, constants folded, real maps and real helpers. One
  * program in eight is a mutant: the verifier refuses most of these, and what it does accept
  * must be as safe. It must mean the same in both engines, too, unless its result depends on
- * where its stack is, as a privileged program's may.
+ * where something lies in memory, as a privileged program's may.
  *
  *	SKEP_PROGRAMS=1000000 SKEP_SEED=7 test-jit-verified
  */
@@ -13,7 +13,9 @@
 #include "model/ctx.h"
 #include "verifier/verifier.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/gen.h"
 #include "lib/test.h"
@@ -59,6 +61,33 @@ struct totals {
 	u64 programs, accepted, mutants, mutants_accepted, leaky, ended_early, insns;
 	u64 features[GEN_N_FEATURES];
 };
+
+/* For the crash report: an unsafe program that was accepted ends the test. */
+static u64 current_seed;
+static u8 signal_stack[16384];
+
+static void crashed(int number)
+{
+	char line[80];
+	int n = snprintf(line, sizeof(line), "# signal %d at seed %llu\n", number,
+			 (unsigned long long)current_seed);
+
+	if (write(STDOUT_FILENO, line, (size_t)n) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+/* On a stack of its own: the program's may be what is spoilt. */
+static void report_crashes(void)
+{
+	const stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
+	const struct sigaction action = { .sa_handler = crashed, .sa_flags = SA_ONSTACK };
+
+	sigaltstack(&stack, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+}
 
 static u64 from_env(const char *name, u64 otherwise)
 {
@@ -295,13 +324,24 @@ static NOINLINE void run_elsewhere(struct kernel *kernel, u64 seed, struct prog 
 	__asm__ volatile("" ::"r"(gap) : "memory");
 }
 
-static bool depends_on_stack(struct kernel *kernel, u64 seed, struct prog *prog, s64 budget,
-			     const struct outcome *want)
+/*
+ * Does the interpreter alone come to different results when stack and elements of the hash lie
+ * elsewhere? (The hash reuses what was freed last, so they move from run to run.)
+ */
+static bool tells_addresses(struct kernel *kernel, u64 seed, struct prog *prog, s64 budget,
+			    const struct outcome *want)
 {
 	static struct outcome other;
 
-	run_elsewhere(kernel, seed, prog, budget, &other);
-	return memcmp(want, &other, sizeof(other)) != 0;
+	for (u32 i = 0; i < 8; i++) {
+		if (i & 1)
+			run(kernel, seed, prog, budget, &other);
+		else
+			run_elsewhere(kernel, seed, prog, budget, &other);
+		if (memcmp(want, &other, sizeof(other)))
+			return true;
+	}
+	return false;
 }
 
 static void compare(struct kernel *kernel, struct image *image, u64 seed, s64 budget, bool mutant,
@@ -317,9 +357,11 @@ static void compare(struct kernel *kernel, struct image *image, u64 seed, s64 bu
 	run(kernel, seed, &interp, budget, &want);
 	run(kernel, seed, &jit, budget, &got);
 	totals->ended_early += want.status != RUN_OK;
-	if (mutant && depends_on_stack(kernel, seed, &interp, budget, &want))
+	if (!memcmp(&want, &got, sizeof(want)))
+		;
+	else if (mutant && tells_addresses(kernel, seed, &interp, budget, &want))
 		totals->leaky++;
-	else if (memcmp(&want, &got, sizeof(want)))
+	else
 		test_fail(__FILE__, __LINE__, "seed %llu: r0 %llx, jit %llx; status %u, jit %u",
 			  (unsigned long long)seed, (unsigned long long)want.r0,
 			  (unsigned long long)got.r0, want.status, got.status);
@@ -337,6 +379,7 @@ static void try_seed(struct kernel *kernel, u64 seed, struct totals *totals)
 	s64 budget = gen_chance(&rng, 50) ? gen_below(&rng, 1u << gen_below(&rng, 7)) : 1 << 20;
 	struct image *image;
 
+	current_seed = seed;
 	gen_program(&opts, &text);
 	if (mutant)
 		gen_mutate(&rng, text.insns, text.len);
@@ -362,7 +405,7 @@ static void report(const struct totals *totals)
 	u64 ran = totals->accepted + totals->mutants_accepted;
 
 	test_note(
-	    "accepted %.1f%% of %llu programs and %.1f%% of %llu mutants (%llu tell where their stack is)",
+	    "accepted %.1f%% of %llu programs and %.1f%% of %llu mutants (%llu tell addresses)",
 	    percent(totals->accepted, totals->programs), (unsigned long long)totals->programs,
 	    percent(totals->mutants_accepted, totals->mutants), (unsigned long long)totals->mutants,
 	    (unsigned long long)totals->leaky);
@@ -379,10 +422,11 @@ TEST(engines_agree_on_verified_programs)
 	struct totals totals = { 0 };
 	u64 first = from_env("SKEP_SEED", 1), n = from_env("SKEP_PROGRAMS", 4000);
 
+	report_crashes();
 	kernel_init(&kernel);
 	for (u64 seed = first; seed < first + n; seed++)
 		try_seed(&kernel, seed, &totals);
 	report(&totals);
-	CHECK(totals.accepted * 10 > totals.programs * 9);
+	CHECK(totals.accepted * 10 >= totals.programs * 9);
 	kernel_release(&kernel);
 }
