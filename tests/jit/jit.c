@@ -523,6 +523,9 @@ TEST(packet_loads)
 		    (struct run_ctx){ 0 }, 0, RUN_OK);
 	expect_with("r6 = r1\nr2 = -4\nr0 = *(u8 *)skb[r2 + 3]\nr0 = 5\nexit\n", &opts, bytes,
 		    (struct run_ctx){ 0 }, 0, RUN_OK);
+	/* an address is a strange index, but a privileged program may use it */
+	expect_with("r6 = r1\nr0 = *(u8 *)skb[r10 + 3]\nr0 = 5\nexit\n", &opts, bytes,
+		    (struct run_ctx){ 0 }, 0, RUN_OK);
 	/* outside: the function returns 0, the program goes on */
 	expect_with(
 	    "r6 = r1\ncall f\nr0 += 9\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[8]\nr0 = 5\nexit\n",

@@ -353,7 +353,7 @@ void x86_load_packet(struct x86_gen *g, const struct bpf_insn *insn)
 	code_label found = codebuf_label(g->b);
 
 	if (BPF_MODE(insn->code) == BPF_IND)
-		x86_lea32(g->b, RSI, x86_at(x86_reg(insn->src_reg), insn->imm));
+		x86_lea32(g->b, RSI, x86_at(x86_operand(g, insn->src_reg), insn->imm));
 	else
 		x86_mov_ri(g->b, RSI, (u32)insn->imm);
 	x86_mov_rr(g->b, true, RDI, x86_reg(BPF_REG_6));

@@ -24,8 +24,9 @@ enum x86_reg {
 
 #define X86_RC R12 /* struct run_ctx * */
 
-/* BPF register to CPU register; r10 stands apart. */
-static const u8 x86_of_bpf[] = { RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15 };
+/* BPF register to CPU register. r10 has none (x86_operand): its entry harms nobody. */
+static const u8 x86_of_bpf[16] = { RAX, RDI, RSI, RDX, RCX, R8,	 RBX, R13,
+				   R14, R15, R11, R11, R11, R11, R11, R11 };
 
 /* [base + index * scale + disp]; scale 0: no index. */
 struct x86_mem {
