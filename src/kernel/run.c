@@ -36,27 +36,13 @@ struct run_slot {
 } __attribute__((aligned(128)));
 
 /*
- * Who has a slot. A thread keeps the slot it ran in as its own while nothing runs there, so
- * that its next run claims it with plain loads and stores; others may take an idle slot away:
- *
- *	owner:	active = epoch; compiler barrier; if (owner != me) active = 0, look elsewhere
- *	taker:	owner = me (CAS); barrier in all threads; if (active) give back
- *
- * Either the owner's store to `active` came before the barrier and the taker sees it, or the
- * owner sees that it is the owner no more.
- *
- *	epoch slot.owner	0: nobody; else the token of a thread, OWNER_COMMAND of a command
- *	epoch slot.active	not 0: somebody runs in it, and only this keeps takers away
+ * A slot is claimed with one compare-and-swap of its epoch slot's owner, and given back with a
+ * store. (Keeping an idle slot as one's own, to claim it with plain stores, was tried: whoever
+ * comes too late has then already overwritten the announcement of the one who took it.)
  */
-#define OWNER_NONE    0
-#define OWNER_COMMAND 1
-#define OWNER_UNSET   UINT32_MAX
-
 #define FAST_TLS __attribute__((tls_model("initial-exec")))
 
-static _Thread_local u32 my_token FAST_TLS = OWNER_UNSET;
-static _Thread_local u32 my_slot FAST_TLS; /* where this thread ran last */
-static u32 last_token = OWNER_COMMAND;
+static _Thread_local u32 my_slot FAST_TLS; /* where this thread ran last: only a hint */
 
 /* ---- the world of a run in this process ---- */
 
@@ -127,83 +113,47 @@ static const struct world_ops own_world = {
 
 /* ---- slots ---- */
 
-/* The owner's half of the bargain. */
-static inline bool slot_activate(struct skep *skep, u32 at, u32 token)
+static inline bool slot_try(struct skep *skep, u32 at)
 {
-	struct epoch_slot *slot = &skep->epoch.slot[at];
+	u32 *owner = &skep->epoch.slot[at].owner;
+	u32 nobody = 0;
 
-	epoch_enter(&skep->epoch, at);
-	if (LIKELY(load_relaxed(&slot->owner) == token))
-		return true;
-	epoch_leave(&skep->epoch, at);
-	return false;
-}
-
-/* The taker's half: the slot as `token`'s, and active. */
-static bool slot_take(struct skep *skep, u32 at, u32 token)
-{
-	struct epoch_slot *slot = &skep->epoch.slot[at];
-	u32 was = load_relaxed(&slot->owner), mine = token;
-
-	if (load_acquire(&slot->active) || !cas_acq_rel(&slot->owner, &was, token))
+	if (load_relaxed(owner) || !cas_acq_rel(owner, &nobody, 1))
 		return false;
-	if (was != OWNER_NONE && was != token) {
-		os_barrier_all_threads();
-		if (load_acquire(&slot->active)) {
-			cas_acq_rel(&slot->owner, &mine, was);
-			return false;
-		}
-	}
-	return slot_activate(skep, at, token);
+	epoch_enter(&skep->epoch, at);
+	return true;
 }
 
-static u32 token_of_thread(void)
+static void slot_give_back(struct skep *skep, u32 at)
 {
-	if (my_token == OWNER_UNSET)
-		my_token = fetch_add_relaxed(&last_token, 1) + 1;
-	return my_token;
+	epoch_leave(&skep->epoch, at);
+	epoch_unclaim(&skep->epoch, at);
 }
 
-/* An idle slot, nobody's first; -1 when all are running. */
-static NOINLINE int slot_search(struct skep *skep)
+/* A free one of the n slots from first on, or -1. */
+static NOINLINE int slot_search(struct skep *skep, u32 first, u32 n)
 {
-	u32 token = token_of_thread();
+	for (u32 i = 0; i < n; i++) {
+		u32 at = first + (my_slot + i) % n;
 
-	for (u32 pass = 0; pass < 2; pass++) {
-		for (u32 i = 0; i < skep->cpus; i++) {
-			u32 at = (my_slot + i) % skep->cpus;
-
-			if (!pass && load_relaxed(&skep->epoch.slot[at].owner) != OWNER_NONE)
-				continue;
-			if (slot_take(skep, at, token)) {
-				my_slot = at;
-				return (int)at;
-			}
-		}
+		if (slot_try(skep, at))
+			return (int)at;
 	}
 	return -1;
 }
 
 u32 command_enter(struct skep *skep)
 {
-	for (u32 i = my_slot;; i++) {
-		u32 at = skep->cpus + i % COMMAND_SLOTS, nobody = OWNER_NONE;
-		u32 *owner = &skep->epoch.slot[at].owner;
+	int at;
 
-		if (load_relaxed(owner) == OWNER_NONE &&
-		    cas_acq_rel(owner, &nobody, OWNER_COMMAND)) {
-			epoch_enter(&skep->epoch, at);
-			return at;
-		}
-		if (i % COMMAND_SLOTS == COMMAND_SLOTS - 1)
-			sched_yield();
-	}
+	while ((at = slot_search(skep, skep->cpus, COMMAND_SLOTS)) < 0)
+		sched_yield();
+	return (u32)at;
 }
 
 void command_leave(struct skep *skep, u32 slot)
 {
-	epoch_leave(&skep->epoch, slot);
-	epoch_unclaim(&skep->epoch, slot);
+	slot_give_back(skep, slot);
 }
 
 /* ---- one run ---- */
@@ -230,14 +180,12 @@ struct run_slot *run_enter(struct skep *skep, const struct run_params *params)
 
 	if (UNLIKELY(skep_is_forked(skep)))
 		return NULL;
-	if (UNLIKELY(at >= skep->cpus || load_relaxed(&skep->epoch.slot[at].owner) != my_token ||
-		     load_relaxed(&skep->epoch.slot[at].active) ||
-		     !slot_activate(skep, at, my_token))) {
-		int found = slot_search(skep);
+	if (UNLIKELY(at >= skep->cpus || !slot_try(skep, at))) {
+		int found = slot_search(skep, 0, skep->cpus);
 
 		if (found < 0)
 			return NULL;
-		at = (u32)found;
+		my_slot = at = (u32)found;
 	}
 	slot_set_up(&skep->slots[at], params ? params : &no_params);
 	return &skep->slots[at];
@@ -247,7 +195,7 @@ struct run_slot *run_enter_on(struct skep *skep, u32 cpu)
 {
 	if (cpu >= skep->cpus || skep_is_forked(skep))
 		return NULL;
-	while (!slot_take(skep, cpu, token_of_thread()))
+	while (!slot_try(skep, cpu))
 		sched_yield();
 	slot_set_up(&skep->slots[cpu], &no_params);
 	return &skep->slots[cpu];
@@ -255,7 +203,7 @@ struct run_slot *run_enter_on(struct skep *skep, u32 cpu)
 
 void run_leave(struct run_slot *slot)
 {
-	epoch_leave(&slot->skep->epoch, slot->index);
+	slot_give_back(slot->skep, slot->index);
 }
 
 struct run_ctx *run_slot_ctx(struct run_slot *slot)
@@ -344,17 +292,24 @@ int skep_run(struct skep *skep, struct prog_object *prog, void *ctx,
  * and again until the run is over. A program without a budget is let go on after a moment.
  */
 #define CANCEL_TRIES 20000
+#define CANCEL_NAPS 1000 /* of 100 us */
 
 static bool slot_cancel(struct run_slot *slot, const struct prog_object *prog)
 {
+	/* Bounded, because the canceller may be called from inside the very run. */
+	u32 tries = CANCEL_TRIES + (prog->prog.image->flags & IMAGE_BUDGET ? CANCEL_NAPS : 0);
 	bool running;
 
 	store_seq_cst(&slot->cancelling, 1);
 	os_barrier_all_threads();
 	running = load_acquire(&slot->running) == prog;
-	for (u32 i = 0; i < CANCEL_TRIES && load_acquire(&slot->running) == prog; i++) {
+	for (u32 i = 0; i < tries && load_acquire(&slot->running) == prog; i++) {
 		store_relaxed(&slot->rc.budget, BUDGET_CANCEL);
-		cpu_relax();
+		/* The runner may have been preempted just before it writes its count back. */
+		if (i < CANCEL_TRIES)
+			cpu_relax();
+		else
+			usleep(100);
 	}
 	store_release(&slot->cancelling, 0);
 	return running;
