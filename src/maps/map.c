@@ -98,15 +98,16 @@ static int map_frame(const struct map_create_params *params, struct epoch *epoch
 	struct map *map;
 	int err;
 
-	if (!ops)
-		return -EINVAL;
-	err = ops->check(&params->facts);
+	err = map_check_facts(&params->facts, params->no_storage);
 	if (err)
 		return err;
+	/* Whether it would have room is told by its own type also where it is only described. */
+	if (!ops)
+		ops = &described_map_ops;
 	map = os_alloc(ops->size);
 	if (!map)
 		return -ENOMEM;
-	map->ops = ops;
+	map->ops = params->no_storage ? &described_map_ops : ops;
 	map->facts = params->facts;
 	map->cpus = MAX(params->cpus, 1u);
 	map->shareable = params->shareable;

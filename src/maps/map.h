@@ -36,7 +36,7 @@ struct map_facts {
 struct map_create_params {
 	struct map_facts facts;
 	u32 cpus;	 /* presented possible CPUs */
-	bool no_storage; /* verifying only: checked, but without elements */
+	bool no_storage; /* verifying only: any type that Linux has, without elements (described.c) */
 	bool shareable;	 /* the store is a memfd that other processes can attach; else private memory */
 };
 
@@ -124,6 +124,21 @@ struct map {
 
 /* The ops of a type, or NULL when Skep does not have it. */
 const struct map_ops *map_ops_of(u32 type);
+/*
+ * As Linux checks them when a map is made: 0 or the same -errno. described: also of types that
+ * Skep has no implementation of, whose maps can be made without storage only.
+ */
+int map_check_facts(const struct map_facts *facts, bool described);
+/* Is it a type of which maps without storage can be made? */
+bool map_can_describe(u32 type);
+/* What maps without storage have: nothing is found, and what is written is forgotten. */
+extern const struct map_ops described_map_ops;
+
+static inline bool map_is_described(const struct map *map)
+{
+	return map->ops == &described_map_ops;
+}
+
 /* Creates: checks, allocates. *out is freed by map_free. */
 int map_new(const struct map_create_params *params, struct epoch *epoch, struct map **out);
 /*
