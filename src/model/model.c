@@ -99,6 +99,11 @@ bool model_ctx_access(const struct ctx_layout *layout, u32 attach_type, s64 offs
 	return offset >= layout->first && (!write || offset + size <= layout->writable_size);
 }
 
+bool model_attach_type_fits(const struct prog_type_model *type, u32 attach_type)
+{
+	return at_attach_type(type->attach_types, attach_type);
+}
+
 const struct return_range *model_return_range(const struct prog_type_model *type, u32 attach_type)
 {
 	const struct return_range *range = type->returns;

@@ -10,6 +10,7 @@
 
 #include <linux/bpf.h>
 
+#include "base/text.h"
 #include "model/types.h"
 
 struct btf;
@@ -104,10 +105,12 @@ struct prog_type_model {
 	bool legacy_packet;                          /* LD_ABS and LD_IND */
 	bool can_attach; /* Skep has a hook for it (STATUS.md says so) */
 	const struct return_range *returns; /* the first that fits; NULL: anything */
+	u64 attach_types; /* bit per enum bpf_attach_type it may be loaded with; 0: any */
 };
 
 struct kernel_model {
 	const char *name;
+	bool is_linux; /* made from a Linux BTF: for verifying, nothing is there to run with */
 	struct btf *btf;
 	const struct prog_type_model *const
 	    *prog_types; /* by enum bpf_prog_type; NULL entries: unknown */
@@ -132,6 +135,9 @@ struct kernel_model {
 bool model_ctx_access(const struct ctx_layout *layout, u32 attach_type, s64 offset, u32 size,
 		      bool write, const struct ctx_field **field);
 
+/* May a program of that type be loaded with that expected_attach_type? */
+bool model_attach_type_fits(const struct prog_type_model *type, u32 attach_type);
+
 /* What a program of that type and attach type may return; NULL: anything. */
 const struct return_range *model_return_range(const struct prog_type_model *type, u32 attach_type);
 
@@ -150,9 +156,16 @@ const struct helper_proto *model_prog_helper(const struct kernel_model *model,
 					     const struct prog_type_model *type, u32 attach_type,
 					     enum privilege privilege, u32 id);
 
-/* Skep's own kernel. Free with model_skep_free; 0 or -ENOMEM. */
+/* Skep's own kernel: 0 or -ENOMEM. */
 int model_skep_new(struct kernel_model **out);
-void model_skep_free(struct kernel_model *model);
+/*
+ * A Linux, from raw BTF (what /sys/kernel/btf/vmlinux holds), for verifying only. log receives
+ * one line when the BTF is refused (may be NULL). 0 or btf_parse's errors. The language is that
+ * of Linux 6.18; what BTF does not tell is in linux_facts.h. The bytes are copied.
+ */
+int model_linux_new(const void *btf, u32 size, struct text *log, struct kernel_model **out);
+/* NULL is fine. */
+void model_free(struct kernel_model *model);
 /* Raw BTF of the kernel that Skep presents: os_free(*data). */
 int model_skep_btf(void **data, u32 *size);
 

@@ -20,6 +20,22 @@
 #define AT_UNIX_RECVMSG AT(51)
 #define AT_UNIX_NAMES   (AT(52) | AT(53)) /* getpeername, getsockname */
 #define AT_SESSIONS     (AT(56) | AT(57)) /* kprobe, uprobe */
+
+/* What a program may be loaded for, where Linux asks already then. No attach type at all counts as
+ * INET_SOCK_CREATE and as SK_REUSEPORT_SELECT. */
+#define AT_CGROUP_SOCK                                                                \
+	(AT(0) | AT(BPF_CGROUP_INET_SOCK_CREATE) | AT(BPF_CGROUP_INET_SOCK_RELEASE) | \
+	 AT(BPF_CGROUP_INET4_POST_BIND) | AT(BPF_CGROUP_INET6_POST_BIND))
+#define AT_INET(n)                                                                     \
+	(AT(BPF_CGROUP_INET##n##_BIND) | AT(BPF_CGROUP_INET##n##_CONNECT) |            \
+	 AT(BPF_CGROUP_INET##n##_GETPEERNAME) | AT(BPF_CGROUP_INET##n##_GETSOCKNAME) | \
+	 AT(BPF_CGROUP_UDP##n##_SENDMSG) | AT(BPF_CGROUP_UDP##n##_RECVMSG))
+#define AT_UNIX      (AT(49) | AT(50) | AT_UNIX_RECVMSG | AT_UNIX_NAMES)
+#define AT_SOCK_ADDR (AT_INET(4) | AT_INET(6) | AT_UNIX)
+#define AT_REUSEPORT (AT(0) | AT(BPF_SK_REUSEPORT_SELECT) | AT(BPF_SK_REUSEPORT_SELECT_OR_MIGRATE))
+#define AT_NETFILTER AT(45)
+#define AT_NOTHING   AT(0)
+
 #define YES_OR_NO        \
 	{                \
 		.max = 1 \
@@ -75,12 +91,14 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	     .can_attach = true, .helper_sets = SETS(SET(xdp), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_PERF_EVENT, "perf_event", .ctx = &layout_perf_event,
 	     .helper_sets = SETS(SET(perf_event), SET(tracing), SET(cookie), SET(base))),
-	TYPE(BPF_PROG_TYPE_CGROUP_SKB, "cgroup_skb", .ctx = &layout_cgroup_skb, .packet = true,
-	     .legacy_packet = true, .returns = cgroup_skb_returns,
+	TYPE(BPF_PROG_TYPE_CGROUP_SKB, "cgroup_skb", .ctx = &layout_cgroup_skb,
+	     .attach_types = AT(BPF_CGROUP_INET_INGRESS) | AT(BPF_CGROUP_INET_EGRESS),
+	     .packet = true, .legacy_packet = true, .returns = cgroup_skb_returns,
 	     .helper_sets = SETS(SET(cgroup_skb), SET(socket_filter), SET(socket_storage),
 				 SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SOCK, "cgroup_sock", .ctx = &layout_cgroup_sock,
-	     .returns = yes_or_no, .helper_sets = SETS(SET(cgroup_sock), SET(cgroup), SET(base))),
+	     .attach_types = AT_CGROUP_SOCK, .returns = yes_or_no,
+	     .helper_sets = SETS(SET(cgroup_sock), SET(cgroup), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_IN, "lwt_in", .ctx = &layout_lwt, .packet = true,
 	     .helper_sets = SETS(SET(lwt_in), SET(lwt), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_OUT, "lwt_out", .ctx = &layout_lwt, .packet = true,
@@ -101,7 +119,7 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_RAW_TRACEPOINT, "raw_tracepoint", .ctx = &layout_raw_tracepoint,
 	     .can_attach = true, .helper_sets = TRACING_SETS),
 	TYPE(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "cgroup_sock_addr", .ctx = &layout_sock_addr,
-	     .returns = sock_addr_returns,
+	     .attach_types = AT_SOCK_ADDR, .returns = sock_addr_returns,
 	     .helper_sets = SETS(SET(cgroup_sock_addr), SET(cgroup), SET(socket_storage),
 				 SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_SEG6LOCAL, "lwt_seg6local", .ctx = &layout_lwt, .packet = true,
@@ -109,30 +127,34 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_LIRC_MODE2, "lirc_mode2", .ctx = &layout_lirc_mode2,
 	     .helper_sets = SETS(SET(lirc))),
 	TYPE(BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport", .ctx = &layout_sk_reuseport,
-	     .packet = true, .helper_sets = SETS(SET(sk_reuseport), SET(base))),
+	     .attach_types = AT_REUSEPORT, .packet = true,
+	     .helper_sets = SETS(SET(sk_reuseport), SET(base))),
 	TYPE(BPF_PROG_TYPE_FLOW_DISSECTOR, "flow_dissector", .ctx = &layout_flow_dissector,
 	     .packet = true, .helper_sets = SETS(SET(flow_dissector), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SYSCTL, "cgroup_sysctl", .ctx = &layout_sysctl,
 	     .returns = yes_or_no, .helper_sets = SETS(SET(cgroup_sysctl), SET(cgroup), SET(base))),
 	TYPE(BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, "raw_tracepoint_writable",
 	     .ctx = &layout_raw_tracepoint_writable, .helper_sets = TRACING_SETS),
-	TYPE(BPF_PROG_TYPE_CGROUP_SOCKOPT, "cgroup_sockopt", .ctx = &layout_sockopt, .packet = true,
+	TYPE(BPF_PROG_TYPE_CGROUP_SOCKOPT, "cgroup_sockopt", .ctx = &layout_sockopt,
+	     .attach_types = AT(BPF_CGROUP_GETSOCKOPT) | AT(BPF_CGROUP_SETSOCKOPT), .packet = true,
 	     .packet_write = true, .returns = yes_or_no,
 	     .helper_sets = SETS(SET(cgroup_sockopt), SET(cgroup), SET(socket_storage), SET(base))),
 	TYPE(BPF_PROG_TYPE_TRACING, "tracing", .returns = tracing_returns,
 	     .helper_sets = SETS(SET(trampoline), SET(tracing_btf), SET(tracing), SET(base))),
 	TYPE(BPF_PROG_TYPE_STRUCT_OPS, "struct_ops",
 	     .helper_sets = SETS(SET(struct_ops), SET(base))),
-	TYPE(BPF_PROG_TYPE_EXT, "ext", .helper_sets = SETS(SET(base))),
+	TYPE(BPF_PROG_TYPE_EXT, "ext", .attach_types = AT_NOTHING, .helper_sets = SETS(SET(base))),
 	TYPE(BPF_PROG_TYPE_LSM, "lsm",
 	     .helper_sets =
 		 SETS(SET(lsm), SET(trampoline), SET(tracing_btf), SET(tracing), SET(base))),
-	TYPE(BPF_PROG_TYPE_SK_LOOKUP, "sk_lookup", .ctx = &layout_sk_lookup, .returns = yes_or_no,
+	TYPE(BPF_PROG_TYPE_SK_LOOKUP, "sk_lookup", .ctx = &layout_sk_lookup,
+	     .attach_types = AT(BPF_SK_LOOKUP), .returns = yes_or_no,
 	     .helper_sets = SETS(SET(sk_lookup), SET(sk_cast), SET(base))),
-	TYPE(BPF_PROG_TYPE_SYSCALL, "syscall", .ctx = &layout_syscall, .can_attach = true,
+	TYPE(BPF_PROG_TYPE_SYSCALL, "syscall", .ctx = &layout_syscall, .attach_types = AT_NOTHING,
+	     .can_attach = true,
 	     .helper_sets = SETS(SET(syscall), SET(tracing_btf), SET(tracing), SET(base))),
-	TYPE(32, "netfilter", .ctx = &layout_netfilter, .returns = yes_or_no,
-	     .helper_sets = SETS(SET(base))),
+	TYPE(32, "netfilter", .ctx = &layout_netfilter, .attach_types = AT_NETFILTER,
+	     .returns = yes_or_no, .helper_sets = SETS(SET(base))),
 };
 
 #define T(n) &types[n]

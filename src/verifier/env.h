@@ -188,6 +188,7 @@ int cfg_check_paths(struct env *env);
 int insns_check(struct env *env);	/* insns.c: reserved fields, opcodes, maps and functions in ldimm64 */
 int btf_check_info(struct env *env);	/* btf_info.c: func_info and line_info */
 int btf_prepare_globals(struct env *env); /* parameters of global functions */
+int attach_check(struct env *env);	/* attach.c: what the program attaches to */
 int liveness_compute(struct env *env);	/* liveness.c */
 int explore_subprog(struct env *env, u32 subprog); /* explore.c */
 int stack_depth_check(struct env *env);	/* depth.c */

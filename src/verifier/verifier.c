@@ -7,6 +7,7 @@
  *	btf_check_info		func_info, line_info: functions
  *	insns_check		encodings, map fds; makes 64-bit immediates image-like
  *	cfg_check_paths		reachability, loops, prune points: all of the above
+ *	attach_check		what the program attaches to: the request alone
  *	liveness_compute	what may still be read
  *	explore_subprog		the proof: main program, then each global function that is called
  *	stack_depth_check	needs the stack that exploration saw
@@ -98,7 +99,7 @@ static int run_passes(struct env *env)
 {
 	static int (*const before[])(struct env *env) = {
 		cfg_find_subprogs, cfg_check_jumps, btf_check_info,   insns_check,
-		cfg_check_paths,   btf_prepare_globals, liveness_compute,
+		cfg_check_paths,   attach_check, btf_prepare_globals, liveness_compute,
 	};
 	int err;
 

@@ -44,7 +44,9 @@ struct verify_request {
 	u32 func_info_rec_size, func_info_cnt;
 	const void *line_info;
 	u32 line_info_rec_size, line_info_cnt;
-	u32 attach_btf_id;
+	u32 attach_btf_id;	      /* what the program attaches to, where its type has that */
+	const struct btf *attach_btf; /* where that is; NULL: the model's */
+	bool attach_to_prog;	      /* it is a program: freplace, or fentry of a program */
 
 	struct verifier_resolver resolver;
 	bool want_budget; /* IMAGE_BUDGET */

@@ -131,7 +131,7 @@ static void kernel_release(struct kernel *kernel)
 		map_free(kernel->maps[i]);
 	os_free(kernel->epoch);
 	btf_free(kernel->btf);
-	model_skep_free(kernel->model);
+	model_free(kernel->model);
 }
 
 /* -- filling and comparing -- */

@@ -160,7 +160,7 @@ TEST(the_document_is_in_step)
 
 	REQUIRE(!model_skep_new(&model));
 	put_document(&text, model);
-	model_skep_free(model);
+	model_free(model);
 	REQUIRE(text.len < sizeof(made));
 	if (getenv("SKEP_WRITE_DOCS")) {
 		f = fopen(path, "w");

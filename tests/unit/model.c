@@ -59,7 +59,7 @@ TEST(presented_btf_is_the_memory)
 			      desc->size);
 		}
 	}
-	model_skep_free(model);
+	model_free(model);
 }
 
 /* Where programs rely on Linux's own layout. */
@@ -177,7 +177,7 @@ TEST(context_tables_are_in_order)
 			end = field->offset + field->size;
 		}
 	}
-	model_skep_free(model);
+	model_free(model);
 }
 
 TEST(custom_programs_and_helpers)
@@ -204,5 +204,5 @@ TEST(custom_programs_and_helpers)
 	CHECK(model_prog_type(model, 0) == NULL);
 	CHECK(model_helper(model, 0) == NULL);
 	CHECK(model_helper(model, HELPER_COUNT) == NULL);
-	model_skep_free(model);
+	model_free(model);
 }

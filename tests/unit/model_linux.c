@@ -193,7 +193,7 @@ TEST(helpers_are_granted_as_linux_does)
 	}
 	test_note("%u questions", asked);
 	CHECK(asked > 5000);
-	model_skep_free(model);
+	model_free(model);
 }
 
 /* In a child that has given up all capabilities but CAP_BPF. */
@@ -336,7 +336,7 @@ TEST(contexts_are_as_accessible_as_in_linux)
 	}
 	test_note("%u accesses", asked);
 	CHECK(asked > 50000);
-	model_skep_free(model);
+	model_free(model);
 }
 
 /* -1: cannot be asked. */
@@ -377,5 +377,5 @@ TEST(results_are_as_bounded_as_in_linux)
 	}
 	test_note("%u results", asked);
 	CHECK(asked > 300);
-	model_skep_free(model);
+	model_free(model);
 }
