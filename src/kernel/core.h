@@ -47,6 +47,7 @@ struct skep {
 	void (*trace)(void *data, const char *line, size_t len);
 	void *trace_data;
 	u32 flags;
+	bool verify_only; /* programs of all types are verified, and none is ever run */
 	u32 stats_users; /* open ENABLE_STATS fds */
 	u32 *not_forked; /* reads 0 in a forked child: MADV_WIPEONFORK */
 

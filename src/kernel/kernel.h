@@ -147,11 +147,30 @@ struct btf_object *btf_from_fd(struct skep *skep, int fd, int *err);
 /* A map became readable: whoever waits on its event fd is woken. For world_ops.notify. */
 void map_event_notify(u32 map_handle);
 
+/*
+ * A kernel that verifies and runs nothing. model: one of a Linux (model_linux_new), which
+ * becomes the kernel's own, also when this fails; NULL: the one that Skep presents. Its bpf(2)
+ * answers as that Linux would to a loader with all privileges:
+ *
+ *	MAP_CREATE	all of Linux's map types; there is no storage, writes are forgotten and
+ *			lookups find nothing, but single-value arrays (.rodata, .bss) are real
+ *	MAP_FREEZE	as ever: what is frozen in .rodata is known to the verifier
+ *	BTF_LOAD	as ever; the model's BTF is the vmlinux with the first id
+ *	PROG_LOAD	all program types, attached by attach_btf_id or not, with any helper; the
+ *			fd of what is accepted can be asked for info, and not be run or attached
+ *	others		TEST_RUN and whatever attaches: -ENOTSUPP
+ *
+ * NULL with errno. skep_free frees it.
+ */
+struct skep *skep_new_verifier(struct kernel_model *model);
+
 /* What programs are verified against; embedders' helpers are added to it. */
 struct kernel_model *skep_model(struct skep *skep);
 struct custom_table *skep_custom(struct skep *skep);
 /* The objects programs see at kernel-range addresses. */
 struct kernel_arena *skep_arena(struct skep *skep);
+/* Was it made by skep_new_verifier? */
+bool skep_verify_only(const struct skep *skep);
 /* Presented possible CPUs. */
 u32 skep_cpus(const struct skep *skep);
 

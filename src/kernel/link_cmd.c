@@ -68,6 +68,8 @@ int link_attach(struct skep *skep, struct prog_object *prog, const struct attach
 	struct link_object *link;
 	int err;
 
+	if (skep->verify_only)
+		return -ENOTSUPP;
 	if (!r)
 		return -ENOENT;
 	link = calloc(1, sizeof(*link));

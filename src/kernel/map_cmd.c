@@ -230,7 +230,7 @@ static int map_object_new(struct skep *skep, struct map_create_params *params,
 	err = map_new(params, &skep->epoch, &mo->map);
 	if (err)
 		goto fail;
-	if (map_is_prog_array(mo->map)) {
+	if (map_is_prog_array(mo->map) && !map_is_described(mo->map)) {
 		err = -ENOMEM;
 		mo->elems = os_reserve(elems_size(mo->map));
 		if (!mo->elems)
@@ -276,6 +276,12 @@ static void facts_from_attr(struct map_facts *facts, const struct attr_map_creat
 	};
 }
 
+/* Global data: what is frozen in it is known to the verifier, so it is kept in any case. */
+static bool holds_constants(const struct map_facts *facts)
+{
+	return facts->type == BPF_MAP_TYPE_ARRAY && facts->max_entries == 1;
+}
+
 int cmd_map_create(struct skep *skep, struct bpf_call *call)
 {
 	struct attr_map_create *a = &call->attr.map_create;
@@ -283,7 +289,6 @@ int cmd_map_create(struct skep *skep, struct bpf_call *call)
 	bool wants_token = a->map_flags & F_TOKEN_FD;
 	struct map_object *mo, *template = NULL;
 	struct btf_object *btf = NULL;
-	const struct map_ops *ops;
 	u8 hash[SHA256_SIZE];
 	int err;
 
@@ -291,11 +296,9 @@ int cmd_map_create(struct skep *skep, struct bpf_call *call)
 	err = check_create(a);
 	if (err)
 		return err;
-	ops = map_ops_of(a->map_type);
-	if (!ops)
-		return -EINVAL;
 	facts_from_attr(&params.facts, a);
-	err = ops->check(&params.facts);
+	params.no_storage = skep->verify_only && !holds_constants(&params.facts);
+	err = map_check_facts(&params.facts, skep->verify_only);
 	if (!err && (a->map_flags & F_VTYPE_BTF_OBJ_FD))
 		err = -EINVAL;
 	if (!err && wants_token)

@@ -74,6 +74,8 @@ int map_elem_read(struct map_object *mo, const void *key, void *value, u64 flags
 {
 	struct map *map = mo->map;
 
+	if (map_is_described(map))
+		return -ENOENT;
 	if (map_is_prog_array(map))
 		return prog_array_lookup(mo, key, value);
 	if (map_is_outer(map))
@@ -87,6 +89,8 @@ int map_elem_write(struct map_object *mo, const void *key, const void *value, u6
 {
 	struct map *map = mo->map;
 
+	if (map_is_described(map))
+		return 0;
 	if (map_is_prog_array(map))
 		return prog_array_update(mo, key, value, flags);
 	if (map_is_outer(map))
@@ -100,6 +104,8 @@ int map_elem_erase(struct map_object *mo, const void *key)
 {
 	struct map *map = mo->map;
 
+	if (map_is_described(map))
+		return -ENOENT;
 	if (map_is_prog_array(map))
 		return prog_array_erase(mo, key);
 	if (map_is_outer(map))

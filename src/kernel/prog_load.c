@@ -45,6 +45,8 @@ struct load {
 	u8 digest[SHA256_SIZE];
 	const struct ctx_layout *ctx;
 	struct btf_object *btf;
+	struct btf_object *attach_btf;	  /* that attach_btf_id is in; NULL: the kernel's */
+	struct prog_object *attach_prog;  /* that the program replaces, or is to be called with */
 	struct records func_info, line_info;
 	struct map_object *maps[MAX_USED_MAPS];
 	u32 n_maps;
@@ -57,6 +59,10 @@ static void load_release(struct load *load)
 		object_put(&load->maps[i]->base);
 	if (load->btf)
 		object_put(&load->btf->base);
+	if (load->attach_btf)
+		object_put(&load->attach_btf->base);
+	if (load->attach_prog)
+		object_put(&load->attach_prog->base);
 	free(load->insns);
 	free(load->func_info.data);
 	free(load->line_info.data);
@@ -104,30 +110,47 @@ static int take_digest(struct load *load)
 
 /* ---- what may be asked for ---- */
 
-/* Types whose attach point is given when they are loaded are not here yet. */
+/* The program or the BTF that attach_btf_id is about. */
+static int take_attach_target(struct load *load)
+{
+	int fd = (int)load->attr->attach_prog_fd, err;
+
+	if (!fd)
+		return 0;
+	load->attach_prog = prog_from_fd(load->skep, fd, &err);
+	if (load->attach_prog)
+		return 0;
+	load->attach_btf = btf_from_fd(load->skep, fd, &err);
+	if (!load->attach_btf)
+		return -EINVAL;
+	return load->attach_btf->kernel_btf ? 0 : -ENOTSUPP;
+}
+
+static bool has_attach_point(u32 type)
+{
+	return type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM ||
+	       type == BPF_PROG_TYPE_STRUCT_OPS || type == BPF_PROG_TYPE_EXT;
+}
+
+/*
+ * What the attach point is when it is given with the program. Whether it fits, the verifier
+ * says; there is none in the kernel that Skep presents.
+ */
 static int check_attach(struct load *load)
 {
 	const struct attr_prog_load *a = load->attr;
-	struct prog_object *prog;
-	struct btf_object *btf;
-	int err;
+	int err = take_attach_target(load);
 
-	if (a->attach_prog_fd) {
-		prog = prog_from_fd(load->skep, (int)a->attach_prog_fd, &err);
-		if (prog) {
-			object_put(&prog->base);
-			return -EINVAL;
-		}
-		btf = btf_from_fd(load->skep, (int)a->attach_prog_fd, &err);
-		if (!btf)
-			return -EINVAL;
-		err = btf->kernel_btf ? -EINVAL : -ENOTSUPP;
-		object_put(&btf->base);
+	if (err)
 		return err;
-	}
-	if (a->attach_btf_id)
+	if (a->attach_btf_id && !has_attach_point(a->prog_type))
 		return -EINVAL;
-	if (a->prog_type == BPF_PROG_TYPE_SYSCALL && a->expected_attach_type)
+	if (load->attach_btf && !a->attach_btf_id)
+		return -EINVAL;
+	if (load->attach_prog && a->prog_type != BPF_PROG_TYPE_TRACING &&
+	    a->prog_type != BPF_PROG_TYPE_EXT)
+		return -EINVAL;
+	if (!load->skep->verify_only && (a->attach_prog_fd || a->attach_btf_id))
 		return -EINVAL;
 	return 0;
 }
@@ -137,8 +160,9 @@ static int check_type(struct load *load)
 	const struct attr_prog_load *a = load->attr;
 	const struct prog_type_model *type = model_prog_type(&load->skep->model, a->prog_type);
 
-	/* The model knows more types than Skep can do anything with. */
-	if (!type || !type->can_attach)
+	/* The model knows more types than Skep can do anything with but verify. */
+	if (!type || (!type->can_attach && !load->skep->verify_only) ||
+	    !model_attach_type_fits(type, a->expected_attach_type))
 		return -EINVAL;
 	if (a->prog_type == PROG_TYPE_CUSTOM) {
 		load->ctx = custom_context(&load->skep->custom, a->expected_attach_type);
@@ -348,6 +372,9 @@ static int run_verifier(struct load *load, struct user_log *log)
 		.line_info_rec_size = load->line_info.size,
 		.line_info_cnt = load->line_info.count,
 		.attach_btf_id = a->attach_btf_id,
+		.attach_btf = load->attach_btf ? load->attach_btf->btf : NULL,
+		.attach_to_prog = load->attach_prog != NULL,
+		.verify_only = load->skep->verify_only,
 		.resolver = { load, resolve_map },
 		.want_budget = load->skep->default_budget != 0,
 		.log_level = log->level,
@@ -393,14 +420,22 @@ static int load_verify(struct load *load)
 
 /* ---- the object ---- */
 
+/* Of a program that nobody will run there is no engine. */
+static void release_engine(struct skep *skep, struct prog *prog)
+{
+	if (skep->verify_only)
+		return;
+	if (prog->jited)
+		jit_release(prog);
+	else
+		interp_release(prog);
+}
+
 static void prog_object_free(void *what)
 {
 	struct prog_object *po = what;
 
-	if (po->prog.jited)
-		jit_release(&po->prog);
-	else
-		interp_release(&po->prog);
+	release_engine(po->base.skep, &po->prog);
 	image_free(po->prog.image);
 	for (u32 i = 0; i < po->n_maps; i++)
 		object_put(&po->maps[i]->base);
@@ -427,6 +462,8 @@ static void prog_destroy(struct object *object)
 
 static int prepare_engine(struct skep *skep, struct prog *prog)
 {
+	if (skep->verify_only)
+		return 0;
 	if (!(skep->flags & SKEP_NO_JIT) && jit_prepare(prog) == 0) {
 		prog->jited = true;
 		return 0;
@@ -444,6 +481,7 @@ static void fill_object(struct load *load, struct prog_object *po)
 	po->load_time = os_clock_ns(OS_CLOCK_BOOTTIME);
 	po->uid = getuid();
 	po->gpl = license_is_gpl(load->license);
+	po->attach_btf_id = a->attach_btf_id;
 	po->orig = load->insns;
 	po->orig_cnt = a->insn_cnt;
 	po->btf = load->btf;
@@ -500,10 +538,7 @@ static int make_object(struct load *load, struct prog_object **out)
 	return 0;
 
 fail_engine:
-	if (po->prog.jited)
-		jit_release(&po->prog);
-	else
-		interp_release(&po->prog);
+	release_engine(load->skep, &po->prog);
 fail:
 	free(po->maps);
 	free(po);
@@ -513,7 +548,7 @@ fail:
 int cmd_prog_load(struct skep *skep, struct bpf_call *call)
 {
 	struct load load = { .skep = skep, .call = call, .attr = &call->attr.load };
-	struct prog_object *po;
+	struct prog_object *po = NULL;
 	int err;
 
 	err = check_load(&load);

@@ -47,7 +47,7 @@ static void take_opts(struct skep *skep, const struct skep_opts *given)
 
 static int model_init(struct skep *skep)
 {
-	int err = model_skep_new(&skep->presented);
+	int err = skep->presented ? 0 : model_skep_new(&skep->presented);
 
 	if (err)
 		return err;
@@ -87,7 +87,7 @@ static void skep_destroy(struct skep *skep)
 	objects_release(skep);
 	if (skep->presented) {
 		custom_release(&skep->custom);
-		model_skep_free(skep->presented);
+		model_free(skep->presented);
 	}
 	if (skep->not_forked)
 		munmap(skep->not_forked, 4096);
@@ -99,19 +99,20 @@ static void skep_destroy(struct skep *skep)
 	free(skep);
 }
 
-struct skep *skep_new(const struct skep_opts *opts)
+static struct skep *skep_make(const struct skep_opts *opts, struct kernel_model *model,
+			      bool verify_only)
 {
 	struct skep *skep;
 	int err;
 
-	if (opts && (opts->size < sizeof(size_t) || opts->cpus > MAX_CPUS)) {
-		errno = EINVAL;
+	skep = aligned_alloc(alignof(struct skep), align_up(sizeof(*skep), alignof(struct skep)));
+	if (!skep) {
+		model_free(model);
 		return NULL;
 	}
-	skep = aligned_alloc(alignof(struct skep), align_up(sizeof(*skep), alignof(struct skep)));
-	if (!skep)
-		return NULL;
 	memset(skep, 0, sizeof(*skep));
+	skep->presented = model;
+	skep->verify_only = verify_only;
 	err = skep_init(skep, opts);
 	if (err) {
 		skep_destroy(skep);
@@ -119,6 +120,20 @@ struct skep *skep_new(const struct skep_opts *opts)
 		return NULL;
 	}
 	return skep;
+}
+
+struct skep *skep_new(const struct skep_opts *opts)
+{
+	if (opts && (opts->size < sizeof(size_t) || opts->cpus > MAX_CPUS)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return skep_make(opts, NULL, false);
+}
+
+struct skep *skep_new_verifier(struct kernel_model *model)
+{
+	return skep_make(NULL, model, true);
 }
 
 void skep_free(struct skep *skep)
@@ -146,6 +161,11 @@ struct custom_table *skep_custom(struct skep *skep)
 struct kernel_arena *skep_arena(struct skep *skep)
 {
 	return &skep->arena;
+}
+
+bool skep_verify_only(const struct skep *skep)
+{
+	return skep->verify_only;
 }
 
 u32 skep_cpus(const struct skep *skep)

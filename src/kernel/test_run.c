@@ -216,6 +216,8 @@ int cmd_test_run(struct skep *skep, struct bpf_call *call)
 	test_run_fn fn;
 	int err;
 
+	if (skep->verify_only)
+		return -ENOTSUPP;
 	if (!a->ctx_size_in != !a->ctx_in || !a->ctx_size_out != !a->ctx_out)
 		return -EINVAL;
 	run.prog = prog_from_fd(skep, (int)a->prog_fd, &err);

@@ -19,7 +19,7 @@ static int skep_context_of(void *data, const char *name)
 
 static bool skep_has_map_type(void *data, u32 type)
 {
-	return map_ops_of(type) != NULL;
+	return skep_verify_only(data) ? map_can_describe(type) : map_ops_of(type) != NULL;
 }
 
 /* A type without a context has its helpers listed, and nothing that could run it. */
@@ -27,7 +27,7 @@ static bool skep_has_prog_type(void *data, u32 type)
 {
 	const struct prog_type_model *model = model_prog_type(skep_model(data), type);
 
-	return model && (model->ctx || type == PROG_TYPE_CUSTOM);
+	return model && (model->ctx || type == PROG_TYPE_CUSTOM || skep_verify_only(data));
 }
 
 void loader_kernel_of(struct skep *skep, struct loader_kernel *kernel)
