@@ -10,7 +10,7 @@
  *
  * The words, defined where the table becomes prototypes (protos.c):
  *	flags	GPL; PACKET (memory arguments may be packet memory); MOVES (the packet: pointers
- *		into it are void); SLEEPS; CALLS (a callback); BOUNDED (returns at most the size
+ *		into it are void); SLEEPS; CALLS (a callback); LATER (the same, but not now); BOUNDED (returns at most the size
  *		it was given)
  *	args	MAP KEY VALUE VALUE_OUT; CTX; ANY; FUNC STACK; STR LOCK TIMER KPTR PERCPU;
  *		IN (read) OUT (filled) INOUT MEM, each with SIZE or SIZE0 (may be 0) after it;
@@ -205,7 +205,7 @@ HELPER(166, sys_bpf, LACK, 0, RET_INTEGER, (ANY, IN, SIZE))
 HELPER(167, btf_find_by_name_kind, LACK, SLEEPS, RET_INTEGER, (IN, SIZE, ANY, ANY))
 HELPER(168, sys_close, LACK, 0, RET_INTEGER, (ANY))
 HELPER(169, timer_init, LACK, GPL, RET_INTEGER, (TIMER, MAP, ANY))
-HELPER(170, timer_set_callback, LACK, GPL | CALLS, RET_INTEGER, (TIMER, FUNC))
+HELPER(170, timer_set_callback, LACK, GPL | LATER, RET_INTEGER, (TIMER, FUNC))
 HELPER(171, timer_start, LACK, GPL, RET_INTEGER, (TIMER, ANY, ANY))
 HELPER(172, timer_cancel, LACK, GPL, RET_INTEGER, (TIMER))
 HELPER(173, get_func_ip, HAVE, GPL, RET_INTEGER, (CTX))

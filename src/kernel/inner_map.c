@@ -52,8 +52,7 @@ static bool fits(const struct map_facts *template, const struct map_facts *facts
 {
 	return template->type == facts->type && template->key_size == facts->key_size &&
 	       template->value_size == facts->value_size && template->flags == facts->flags &&
-	       template->spin_lock_off == facts->spin_lock_off &&
-	       template->timer_off == facts->timer_off &&
+	       btf_record_equal(&template->record, &facts->record) &&
 	       (template->type != BPF_MAP_TYPE_ARRAY || template->flags & BPF_F_INNER_MAP ||
 		template->max_entries == facts->max_entries);
 }

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/str.h"
 #include "kernel/commands.h"
 #include "kernel/map_obj.h"
 #include "kernel/sha256.h"
 
 /* Newer than some systems' <linux/bpf.h>. */
 #define MAP_TYPE_ARENA     33
+#define BPF_MAP_TYPE_CGRP  32 /* CGRP_STORAGE */
 #define F_TOKEN_FD         (1u << 16)
 #define F_VTYPE_BTF_OBJ_FD (1u << 15)
 
@@ -64,32 +64,6 @@ static void map_released(struct object *object)
 
 /* ---- BTF of keys and values ---- */
 
-/* Offset of the first member whose type has that name, structs inside included; or -1. */
-static s32 find_special(const struct btf *btf, u32 type_id, const char *name, u32 depth)
-{
-	u32 id;
-	const struct btf_type *t = btf_resolve(btf, type_id, &id);
-	const struct btf_member *m = (const struct btf_member *)(t + 1);
-
-	if (!t || btf_kind(t) != BTF_KIND_STRUCT || depth > 4)
-		return -1;
-	for (u32 i = 0; i < btf_vlen(t); i++) {
-		u32 bits =
-		    BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m[i].offset) : m[i].offset;
-		const struct btf_type *mt = btf_resolve(btf, m[i].type, &id);
-		s32 inside;
-
-		if (!mt || btf_kind(mt) != BTF_KIND_STRUCT)
-			continue;
-		if (str_eq(btf_name(btf, mt->name_off), name))
-			return (s32)(bits / 8);
-		inside = find_special(btf, id, name, depth + 1);
-		if (inside >= 0)
-			return (s32)(bits / 8) + inside;
-	}
-	return -1;
-}
-
 static bool btf_is_u32(const struct btf *btf, u32 type_id)
 {
 	u32 id;
@@ -132,21 +106,54 @@ static int check_btf_of_type(const struct map_facts *facts)
 	}
 }
 
-static int check_special_fields(struct map_facts *facts)
+#define TYPE(name) (1ull << BPF_MAP_TYPE_##name)
+#define STORAGES   (TYPE(SK_STORAGE) | TYPE(INODE_STORAGE) | TYPE(TASK_STORAGE) | TYPE(CGRP))
+
+/* The map types whose values may hold a field of that kind. */
+static u64 types_for(u32 kind)
 {
-	facts->spin_lock_off =
-	    find_special(facts->btf, facts->btf_value_type_id, "bpf_spin_lock", 0);
-	facts->timer_off = find_special(facts->btf, facts->btf_value_type_id, "bpf_timer", 0);
-	if (facts->spin_lock_off < 0 && facts->timer_off < 0)
+	switch (kind) {
+	case SPECIAL_SPIN_LOCK:
+	case SPECIAL_RES_SPIN_LOCK:
+		return TYPE(HASH) | TYPE(ARRAY) | TYPE(CGROUP_STORAGE) | STORAGES;
+	case SPECIAL_TIMER:
+	case SPECIAL_WORKQUEUE:
+	case SPECIAL_TASK_WORK:
+	case SPECIAL_LIST_HEAD:
+	case SPECIAL_RB_ROOT:
+		return TYPE(HASH) | TYPE(LRU_HASH) | TYPE(ARRAY);
+	case SPECIAL_UPTR:
+		return TYPE(TASK_STORAGE);
+	default:
+		return TYPE(HASH) | TYPE(PERCPU_HASH) | TYPE(LRU_HASH) | TYPE(LRU_PERCPU_HASH) |
+		       TYPE(ARRAY) | TYPE(PERCPU_ARRAY) | STORAGES;
+	}
+}
+
+#undef STORAGES
+#undef TYPE
+
+/*
+ * A value whose fields Linux cannot make sense of has none: its program then hears that there
+ * is no valid lock, and so on.
+ */
+static int check_special_fields(const struct skep *skep, struct map_facts *facts)
+{
+	const struct record_kernel kernel = { skep->model.btf, skep->model.owned_types };
+
+	if (btf_record_parse(facts->btf, facts->btf_value_type_id, SPECIAL_IN_VALUES, &kernel,
+			     &facts->record) ||
+	    !facts->record.n)
 		return 0;
 	if (facts->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
 		return -EACCES;
-	if (facts->type != BPF_MAP_TYPE_HASH && facts->type != BPF_MAP_TYPE_ARRAY)
-		return -EOPNOTSUPP;
+	for (u32 i = 0; i < facts->record.n; i++)
+		if (!(types_for(facts->record.fields[i].kind) >> facts->type & 1))
+			return -EOPNOTSUPP;
 	return 0;
 }
 
-static int check_btf(struct map_facts *facts)
+static int check_btf(const struct skep *skep, struct map_facts *facts)
 {
 	int err;
 
@@ -155,7 +162,7 @@ static int check_btf(struct map_facts *facts)
 		return -EINVAL;
 	if (btf_size(facts->btf, facts->btf_value_type_id) != (s64)facts->value_size)
 		return -EINVAL;
-	err = check_special_fields(facts);
+	err = check_special_fields(skep, facts);
 	return err ? err : check_btf_of_type(facts);
 }
 
@@ -174,7 +181,7 @@ static int take_btf(struct skep *skep, const struct attr_map_create *a, struct m
 	facts->btf = (*btf)->btf;
 	facts->btf_key_type_id = a->btf_key_type_id;
 	facts->btf_value_type_id = a->btf_value_type_id;
-	return a->btf_value_type_id ? check_btf(facts) : 0;
+	return a->btf_value_type_id ? check_btf(skep, facts) : 0;
 }
 
 /* ---- MAP_CREATE ---- */
@@ -271,8 +278,6 @@ static void facts_from_attr(struct map_facts *facts, const struct attr_map_creat
 		.max_entries = a->max_entries,
 		.flags = a->map_flags,
 		.extra = a->map_extra,
-		.spin_lock_off = -1,
-		.timer_off = -1,
 	};
 }
 
@@ -394,7 +399,7 @@ int cmd_map_freeze(struct skep *skep, struct bpf_call *call)
 	mo = map_from_fd(skep, (int)call->attr.freeze.map_fd, &err);
 	if (!mo)
 		return err;
-	if (mo->map->facts.timer_off >= 0) {
+	if (btf_record_has(&mo->map->facts.record, SPECIAL_ASYNC)) {
 		err = -ENOTSUPP;
 	} else if (!object_fd_allows(&mo->base, (int)call->attr.freeze.map_fd, true)) {
 		err = -EPERM;

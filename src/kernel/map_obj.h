@@ -43,7 +43,8 @@ static inline bool map_is_outer(const struct map *map)
 /* BPF_F_LOCK needs a lock in the value. */
 static inline bool map_flags_fit(const struct map *map, u64 flags)
 {
-	return !(flags & BPF_F_LOCK) || map->facts.spin_lock_off >= 0;
+	return !(flags & BPF_F_LOCK) ||
+	       btf_record_has(&map->facts.record, SPECIAL_BIT(SPECIAL_SPIN_LOCK));
 }
 
 /* One element, value and key in kernel memory; inside or outside an epoch. 0 or -errno. */

@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 
 #include "base/atomic.h"
+#include "btf/record.h"
 #include "os/os.h"
 #include "vm/run.h"
 
@@ -25,7 +26,7 @@ struct map_facts {
 	char name[BPF_OBJ_NAME_LEN];
 	struct btf *btf; /* not owned here; NULL without */
 	u32 btf_key_type_id, btf_value_type_id;
-	s32 spin_lock_off, timer_off; /* in the value; -1 without */
+	struct btf_record record; /* what of the value is not plain data; .n 0: all is */
 	const struct map_facts *inner; /* map-in-map: the template */
 	bool frozen;		       /* by MAP_FREEZE */
 	/* For frozen read-only-for-programs arrays: the sealed contents, for constant folding. */

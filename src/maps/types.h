@@ -49,7 +49,7 @@ static inline int map_lock_flag_check(const struct map *map, u64 flags)
 {
 	if (!(flags & BPF_F_LOCK))
 		return 0;
-	return map->facts.spin_lock_off < 0 ? -EINVAL : -ENOTSUPP;
+	return !btf_record_has(&map->facts.record, SPECIAL_BIT(SPECIAL_SPIN_LOCK)) ? -EINVAL : -ENOTSUPP;
 }
 
 /* What every sys_lookup says to flags. */

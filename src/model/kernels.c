@@ -14,6 +14,7 @@ static struct kernel_model *model_new(const char *name)
 		return NULL;
 	*model = (struct kernel_model){
 		.name = name,
+		.owned_types = model_owned_types,
 		.prog_types = skep_prog_types,
 		.n_prog_types = PROG_TYPE_COUNT,
 		.helpers = helper_protos,

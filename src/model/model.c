@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/model.h"
 
+/* Those for which Linux registers a destructor. */
+const char *const model_owned_types[] = {
+	"task_struct", "cgroup", "bpf_cpumask", "bpf_crypto_ctx", "sk_buff",
+	"prog_test_ref_kfunc", "prog_test_member", NULL,
+};
+
 const struct prog_type_model *model_prog_type(const struct kernel_model *model, u32 type)
 {
 	if (type == PROG_TYPE_CUSTOM)

@@ -112,6 +112,7 @@ struct kernel_model {
 	const char *name;
 	bool is_linux; /* made from a Linux BTF: for verifying, nothing is there to run with */
 	struct btf *btf;
+	const char *const *owned_types; /* structs that maps may own (__kptr); NULL ends */
 	const struct prog_type_model *const
 	    *prog_types; /* by enum bpf_prog_type; NULL entries: unknown */
 	u32 n_prog_types;
@@ -155,6 +156,9 @@ const struct helper_proto *model_helper(const struct kernel_model *model, u32 id
 const struct helper_proto *model_prog_helper(const struct kernel_model *model,
 					     const struct prog_type_model *type, u32 attach_type,
 					     enum privilege privilege, u32 id);
+
+/* Linux's owned_types. */
+extern const char *const model_owned_types[];
 
 /* Skep's own kernel: 0 or -ENOMEM. */
 int model_skep_new(struct kernel_model **out);

@@ -84,6 +84,7 @@ enum helper_flag {
 	HELPER_ABSENT = 1 << 6, /* known to the verifier, nothing behind it in Skep: refused at
 				   load, with a message that says so */
 	HELPER_PACKET_ACCESS = 1 << 7,  /* memory arguments may point into the packet */
+	HELPER_ASYNC = 1 << 9, /* gives a function of the program to something that calls it later */
 	HELPER_RET_SIZE_BOUND = 1 << 8, /* R0 lies in -4095..the size argument's maximum */
 };
 

@@ -39,6 +39,8 @@ static u32 kinds_of(u32 base)
 	case ARG_PTR_TO_STACK:
 		return KIND(REG_STACK);
 	case ARG_PTR_TO_CONST_STR:
+	case ARG_PTR_TO_SPIN_LOCK:
+	case ARG_PTR_TO_TIMER:
 		return KIND(REG_MAP_VALUE);
 	case ARG_PTR_TO_BTF_ID:
 		return KIND(REG_BTF);
@@ -63,6 +65,8 @@ static const char *kinds_text(u32 base)
 		return "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
 	case ARG_PTR_TO_RINGBUF_MEM:
 		return "ringbuf_mem";
+	case ARG_PTR_TO_SPIN_LOCK:
+		return "map_value, ptr_";
 	case ARG_PTR_TO_BTF_ID:
 		return "ptr_, trusted_ptr_, rcu_ptr_";
 	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
@@ -304,6 +308,29 @@ static int take_reference(struct env *env, struct call_args *args, u32 regno, co
 	return 0;
 }
 
+/* A timer's value and the map that is given with it must be one and the same. */
+static int take_map(struct env *env, struct call_args *args, const struct reg *reg)
+{
+	if (args->has_field && (args->field_map != reg->map || args->field_uid != reg->uid))
+		return refuse(env, -EINVAL, "map-type",
+			      "timer pointer in R1 map_uid=%u doesn't match map pointer in R2 map_uid=%u",
+			      args->field_uid, reg->uid);
+	args->has_map = true;
+	args->map = reg->map;
+	args->map_uid = reg->uid;
+	return 0;
+}
+
+static int take_timer(struct env *env, struct call_args *args, u32 regno)
+{
+	const struct reg *reg = cur_reg(env, regno);
+
+	args->has_field = true;
+	args->field_map = reg->map;
+	args->field_uid = reg->uid;
+	return check_field_pointer(env, regno, SPECIAL_TIMER, "bpf_timer", "bpf_timer");
+}
+
 static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 {
 	const struct helper_proto *proto = args->proto;
@@ -311,9 +338,11 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 
 	switch (arg & ARG_BASE_MASK) {
 	case ARG_CONST_MAP_PTR:
-		args->has_map = true;
-		args->map = reg.map;
-		return 0;
+		return take_map(env, args, &reg);
+	case ARG_PTR_TO_SPIN_LOCK:
+		return lock_step(env, i + 1, REF_LOCK, proto->id == BPF_FUNC_spin_lock);
+	case ARG_PTR_TO_TIMER:
+		return take_timer(env, args, i + 1);
 	case ARG_PTR_TO_MAP_KEY:
 	case ARG_PTR_TO_MAP_VALUE:
 		return check_map_mem(env, args, i, arg);

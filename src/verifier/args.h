@@ -9,10 +9,14 @@ struct call_args {
 	const struct helper_proto *proto;
 	bool has_map;
 	u32 map;	  /* index into env->maps */
+	u32 map_uid;
 	s64 mem_max;	  /* largest byte count of a memory argument */
 	u64 alloc_size;	  /* ARG_CONST_ALLOC_SIZE_OR_ZERO */
 	u32 release_ref;  /* reference that ARG_RELEASES takes; 0: none */
 	u32 held;	  /* reference of a pointer among the arguments; 0: none */
+	bool has_field;	  /* a timer, in a value of: */
+	u32 field_map;
+	u32 field_uid;
 	bool has_callback;
 	u32 callback;	  /* subprogram */
 	bool has_key;	  /* the key is a known number: */

@@ -86,7 +86,8 @@ static int decide_null(struct env *env, struct state *state, u32 id, u32 ref, bo
 			*rw = reg_const(0);
 		} else {
 			rw->flags &= ~(u32)REG_MAYBE_NULL;
-			rw->id = 0;
+			if (!reg_has_lock(env, rw))
+				rw->id = 0;
 		}
 	}
 	return 0;

@@ -185,6 +185,9 @@ static int lookup_result(struct env *env, const struct call_args *args, struct r
 			return (int)inner;
 		*out = reg_pointer(REG_MAP, 0);
 		out->map = (u32)inner;
+		/* Two of them may be different maps, of which one has the timer. */
+		if (btf_record_has(&facts->inner->record, SPECIAL_ASYNC))
+			out->uid = new_id(env);
 		return 0;
 	case BPF_MAP_TYPE_SOCKMAP:
 	case BPF_MAP_TYPE_SOCKHASH:
@@ -196,6 +199,7 @@ static int lookup_result(struct env *env, const struct call_args *args, struct r
 	default:
 		*out = reg_pointer(REG_MAP_VALUE, 0);
 		out->map = args->map;
+		out->uid = args->map_uid;
 		return 0;
 	}
 }
@@ -280,6 +284,8 @@ static int set_result(struct env *env, const struct call_args *args)
 	if ((proto->ret & RET_MAYBE_NULL) && !(out.kind == REG_MAP_VALUE && always_found(env, args))) {
 		out.flags |= REG_MAYBE_NULL;
 		out.id = new_id(env);
+	} else if (reg_has_lock(env, &out)) {
+		out.id = new_id(env);
 	}
 	/* The same object by another name: it goes when the one it was made from is released. */
 	if (is_cast(proto->id))
@@ -357,6 +363,10 @@ static int helper_call(struct env *env, const struct bpf_insn *insn)
 
 int call_step(struct env *env, const struct bpf_insn *insn)
 {
+	int err = check_call_with_lock(env, insn);
+
+	if (err)
+		return err;
 	env->jumps++;
 	if (insn->src_reg == BPF_PSEUDO_CALL)
 		return subprog_call(env);

@@ -25,10 +25,14 @@ static u32 own_stack(const struct subprog *sub)
 	return (u32)align_up(bytes, STACK_UNIT);
 }
 
-static bool calls(const struct bpf_insn *insn)
+/* Does it call a function on this stack, or have one called? Timers call theirs on another. */
+static bool calls(const struct env *env, u32 at)
 {
+	const struct bpf_insn *insn = &env->insns[at];
+
 	return insn_is_subprog_call(insn) ||
-	       (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC);
+	       (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC &&
+		!env->subprogs[env->aux[at].subprog].async);
 }
 
 static int measure(struct chain *chain, u32 index);
@@ -62,7 +66,7 @@ static int measure(struct chain *chain, u32 index)
 		u32 callee = env->aux[i].subprog;
 		int err;
 
-		if (!calls(&env->insns[i]))
+		if (!calls(env, i))
 			continue;
 		err = measure_callee(chain, callee, &below, &frames);
 		if (err)
@@ -97,7 +101,7 @@ static int check_tail_calls(struct chain *chain)
 					 "tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
 					 chain->above[index]);
 		for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i]))
-			if (calls(&env->insns[i]))
+			if (calls(env, i))
 				chain->above[env->aux[i].subprog] =
 				    MAX(chain->above[env->aux[i].subprog], bytes);
 	}

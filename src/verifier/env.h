@@ -61,6 +61,7 @@ struct subprog {
 	bool called;	  /* global: some verified code calls it */
 	bool verified;
 	bool callback;
+	bool async; /* a timer or a work queue calls it: it has a stack of its own */
 	bool has_tail_call;
 	bool has_ld_abs;
 	bool has_may_goto;
@@ -77,6 +78,14 @@ struct pending {
 	u32 jumps_since; /* since its last checkpoint */
 	u64 insns_since;
 	size_t log_len;
+};
+
+/* A callback that runs on its own: entered with a map, a key and a value of it. */
+struct async_entry {
+	u32 subprog;
+	u32 map;
+	bool sleepable;
+	bool verified;
 };
 
 struct map_ref {
@@ -102,6 +111,7 @@ struct env {
 	VEC(struct map_ref) maps; /* the program's, then templates of inner maps (map NULL) */
 	u32 n_maps;		  /* the program's */
 	VEC(const struct helper_proto *) calls;
+	VEC(struct async_entry) asyncs;
 	struct arena arena; /* tables that live as long as the verifier runs */
 
 	/* exploration */
@@ -122,6 +132,8 @@ struct env {
 	u64 live_checkpoints;
 	u32 max_ctx_offset;
 	u32 main_subprog; /* the function that is being verified */
+	bool in_async;	  /* as a callback that runs on its own */
+	bool sleepable;	  /* it may sleep */
 	struct verify_stats stats;
 
 	/* log */
@@ -177,9 +189,6 @@ struct source_line {
 };
 bool source_line(const struct env *env, u32 insn, struct source_line *out);
 
-/* map_fields.c: what lies in bytes [lo, hi) of a value and may not be touched; NULL: plain data. */
-const char *map_field_in(const struct map_facts *facts, s64 lo, s64 hi);
-
 /* ---- passes ---- */
 
 int cfg_find_subprogs(struct env *env); /* cfg.c */
@@ -191,6 +200,7 @@ int btf_prepare_globals(struct env *env); /* parameters of global functions */
 int attach_check(struct env *env);	/* attach.c: what the program attaches to */
 int liveness_compute(struct env *env);	/* liveness.c */
 int explore_subprog(struct env *env, u32 subprog); /* explore.c */
+int explore_async(struct env *env, const struct async_entry *entry);
 int stack_depth_check(struct env *env);	/* depth.c */
 int fixup_image(struct env *env);	/* fixup.c */
 

@@ -210,14 +210,14 @@ static void global_arg_reg(struct env *env, const struct global_arg *arg, struct
 	}
 }
 
-int explore_subprog(struct env *env, u32 index)
+/* A state with one frame, about to run that function. NULL: out of memory. */
+static struct frame *enter(struct env *env, u32 index)
 {
-	struct subprog *sub = &env->subprogs[index];
 	struct frame *frame = frame_new(&env->pool);
 
-	env->at = sub->start;
+	env->at = env->prev = env->subprogs[index].start;
 	if (!frame)
-		return explore_failed(env);
+		return NULL;
 	env->main_subprog = index;
 	env->cur = &env->cur_state;
 	env->cur_state = (struct state){ .frames = { frame } };
@@ -225,11 +225,40 @@ int explore_subprog(struct env *env, u32 index)
 	frame->subprog = index;
 	frame->callsite = -1;
 	frame->regs[10] = reg_pointer(REG_STACK, 0);
+	return frame;
+}
+
+int explore_subprog(struct env *env, u32 index)
+{
+	struct subprog *sub = &env->subprogs[index];
+	struct frame *frame = enter(env, index);
+
+	if (!frame)
+		return explore_failed(env);
+	env->in_async = false;
+	env->sleepable = env->req->prog_flags & BPF_F_SLEEPABLE;
 	/* A global function alone, or the program with its context. */
 	for (u32 i = 0; i < sub->n_args; i++)
 		global_arg_reg(env, &sub->args[i], &frame->regs[i + 1]);
 	if (!index && !sub->n_args)
 		frame->regs[1] = reg_pointer(REG_CTX, 0);
-	env->prev = env->at;
+	return run_paths(env);
+}
+
+int explore_async(struct env *env, const struct async_entry *entry)
+{
+	struct frame *frame = enter(env, entry->subprog);
+
+	if (!frame)
+		return explore_failed(env);
+	env->in_async = true;
+	env->sleepable = entry->sleepable;
+	frame->regs[1] = reg_pointer(REG_MAP, 0);
+	frame->regs[2] = reg_pointer(REG_MAP_KEY, 0);
+	frame->regs[3] = reg_pointer(REG_MAP_VALUE, 0);
+	for (u32 i = 1; i <= 3; i++)
+		frame->regs[i].map = entry->map;
+	if (reg_has_lock(env, &frame->regs[3]))
+		frame->regs[3].id = new_id(env);
 	return run_paths(env);
 }

@@ -60,12 +60,18 @@ static int check_map(struct env *env, const struct map_facts *facts)
 	u32 type = env->req->prog_type;
 	bool tracing = is_tracing(type);
 
-	if (facts->spin_lock_off >= 0 && (tracing || type == BPF_PROG_TYPE_SOCKET_FILTER))
+	if (btf_record_has(&facts->record, SPECIAL_ROOTS) && tracing)
+		return refuse(env, -EINVAL, "map-type",
+			      "tracing progs cannot use bpf_{list_head,rb_root} yet");
+	if (btf_record_has(&facts->record, SPECIAL_LOCKS) &&
+	    (tracing || type == BPF_PROG_TYPE_SOCKET_FILTER))
 		return refuse(env, -EINVAL, "map-type",
 			      "%s progs cannot use bpf_spin_lock yet",
 			      tracing ? "tracing" : "socket filter");
-	if (facts->timer_off >= 0 && tracing)
+	if (btf_record_has(&facts->record, SPECIAL_BIT(SPECIAL_TIMER)) && tracing)
 		return refuse(env, -EINVAL, "map-type", "tracing progs cannot use bpf_timer yet");
+	if (btf_record_has(&facts->record, SPECIAL_BIT(SPECIAL_WORKQUEUE)) && tracing)
+		return refuse(env, -EINVAL, "map-type", "tracing progs cannot use bpf_wq yet");
 	return 0;
 }
 

@@ -82,7 +82,7 @@ int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s6
 {
 	const struct map_facts *facts = map_of(env, ptr);
 	s64 base = (s64)ptr->off + off;
-	const char *special;
+	const struct special_field *special;
 	int err;
 
 	if (((access & ACCESS_READ) && (facts->flags & BPF_F_WRONLY_PROG)) ||
@@ -94,11 +94,11 @@ int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s6
 	err = check_mem_bounds(env, regno, ptr, off, size, facts->value_size, zero_size_ok);
 	if (err)
 		return err;
-	special = map_field_in(facts, base + ptr->val.smin, base + ptr->val.smax + size);
+	special = btf_record_at(&facts->record, base + ptr->val.smin, base + ptr->val.smax + size);
 	if (!special)
 		return 0;
 	return refuse(env, -EACCES, "special-field", "%s cannot be accessed directly by load/store",
-		      special);
+		      special_name(special->kind));
 }
 
 int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,

@@ -148,7 +148,8 @@ static bool stack_covers(struct cover *c, const struct frame *old, const struct 
 static bool refs_match(struct cover *c, const struct ref *old, const struct ref *cur)
 {
 	for (; old && cur; old = old->next, cur = cur->next)
-		if (!ids_match(c, old->id, cur->id))
+		if (old->kind != cur->kind || old->object != cur->object ||
+		    !ids_match(c, old->id, cur->id))
 			return false;
 	return old == cur;
 }

@@ -52,7 +52,10 @@ struct reg {
 	u8 frame; /* REG_STACK: whose stack; REG_MAP_KEY: which callback's */
 	s32 off;  /* pointers: the known part; scalars: delta with REG_ADD_CONST */
 	u32 id;	  /* same id, same value: nullness, packet ranges, linked scalars. 0: none */
-	u32 ref;  /* acquired reference that this pointer stands for. 0: none */
+	union {
+		u32 ref; /* acquired reference that this pointer stands for. 0: none */
+		u32 uid; /* REG_MAP, REG_MAP_VALUE: which inner map it is, where that matters */
+	};
 	u32 dep;  /* scalars: node in the precision graph (precision.h). 0: nothing to track */
 	union {
 		u32 map;     /* REG_MAP, REG_MAP_VALUE, REG_MAP_KEY: index into env->maps */

@@ -47,12 +47,30 @@ struct frame {
 	struct slot slots[];
 };
 
-/* An acquired reference: what must be released before the end. Lists are shared, so immutable. */
+enum ref_kind {
+	REF_OBJECT, /* a pointer stands for it (reg.ref) */
+	REF_IRQ,    /* interrupts are off */
+	REF_LOCK,   /* bpf_spin_lock */
+	REF_RES_LOCK,
+	REF_RES_LOCK_IRQ,
+};
+
+#define REF_BIT(kind) (1u << (kind))
+#define REF_LOCKS     (REF_BIT(REF_LOCK) | REF_BIT(REF_RES_LOCK) | REF_BIT(REF_RES_LOCK_IRQ))
+
+/* What must be given back before the end (refs.c). Lists are shared, so immutable. */
 struct ref {
 	struct ref *next;
+	u32 kind; /* enum ref_kind */
 	u32 id;
-	s32 insn; /* that acquired it */
+	u32 object; /* locks: what it lies in: the map, or type */
+	s32 insn;   /* that acquired it */
 };
+
+static inline bool ref_is_lock(const struct ref *ref)
+{
+	return REF_LOCKS & REF_BIT(ref->kind);
+}
 
 struct checkpoint;
 
@@ -60,7 +78,7 @@ struct state {
 	struct frame *frames[BPF_MAX_FRAMES];
 	u32 depth; /* index of the running frame */
 	struct ref *refs;
-	u32 n_refs;
+	u32 n_refs, n_locks;
 	struct checkpoint *parent; /* last remembered state on this path (loops.c) */
 	u32 may_goto_depth;
 	u32 callback_unroll_depth;

@@ -116,14 +116,36 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 struct call_args;
 int subprog_call(struct env *env);
 int callback_call(struct env *env, const struct call_args *args);
+/* A function of the program that runs later, on its own, with a value of that map. */
+int async_callback(struct env *env, u32 subprog, u32 map, bool sleepable);
 int exit_step(struct env *env);
 int early_return(struct env *env);
 
 /* ---- refs.c ---- */
+/* A new object is held, or (as) interrupts are off; *id names it. */
 int ref_acquire(struct env *env, u32 *id);
+int ref_acquire_as(struct env *env, enum ref_kind kind, u32 *id);
 bool ref_release(struct env *env, u32 id);
-/* Fails when something acquired is still held: at exit, and before a tail call. */
+int ref_lock(struct env *env, enum ref_kind kind, u32 id, u32 object);
+bool ref_unlock(struct env *env, enum ref_kind kind, u32 id, u32 object);
+/* The latest of these kinds that is held; with an object given, that very one. Or NULL. */
+const struct ref *ref_find(const struct state *state, u32 kinds, u32 id, const u32 *object);
+bool refs_same(const struct ref *a, const struct ref *b);
+/* Fails when anything is still held: at exit, before a tail call, ... ("what" in the message). */
 int ref_check_none(struct env *env, const char *what);
+
+/* ---- locks.c ---- */
+/* A lock or unlock of the lock that the register points to; kind: REF_LOCK and so on. */
+int lock_step(struct env *env, u32 regno, enum ref_kind kind, bool lock);
+/* May this be called while a lock is held? */
+int check_call_with_lock(struct env *env, const struct bpf_insn *insn);
+/* What of a register's memory is not plain data; NULL: all is. */
+const struct btf_record *reg_record(const struct env *env, const struct reg *reg);
+/* Its id names a lock: it outlives the NULL check. */
+bool reg_has_lock(const struct env *env, const struct reg *reg);
+/* The register must point to the field of that kind; call and field_name are for messages. */
+int check_field_pointer(struct env *env, u32 regno, enum special_kind kind, const char *call,
+			const char *field_name);
 
 /* ---- loops.c ---- */
 enum visit { VISIT_GO_ON = 0, VISIT_PRUNED = 1 };

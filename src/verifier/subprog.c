@@ -90,6 +90,9 @@ int subprog_call(struct env *env)
 	struct frame *caller, *callee;
 	int err;
 
+	if (sub->global && env->cur->n_locks)
+		return refuse(env, -EINVAL, "call-with-lock",
+			      "global function calls are not allowed while holding a lock,\nuse static function instead");
 	if (sub->global)
 		return call_global(env, sub);
 	err = push_frame(env, env->cur, target, env->at);
@@ -128,6 +131,8 @@ static int callback_regs(struct env *env, const struct call_args *args, const st
 		regs[2].frame = callee->regs[10].frame;
 		regs[3] = reg_pointer(REG_MAP_VALUE, 0);
 		regs[3].map = args->map;
+		if (reg_has_lock(env, &regs[3]))
+			regs[3].id = new_id(env);
 		regs[4] = caller->regs[3];
 		return 0;
 	default:
@@ -149,6 +154,21 @@ static bool rounds_done(struct env *env, const struct call_args *args)
 }
 
 /*
+ * It starts from nothing but the map: whatever the program held or knew when it set the
+ * callback may be gone by then. So each function is verified once a map, as an entry of its own.
+ */
+int async_callback(struct env *env, u32 subprog, u32 map, bool sleepable)
+{
+	env->subprogs[subprog].callback = env->subprogs[subprog].async = true;
+	vec_for_each(entry, &env->asyncs)
+		if (entry->subprog == subprog && entry->map == map && entry->sleepable == sleepable)
+			return 0;
+	if (!vec_push(&env->asyncs, (struct async_entry){ subprog, map, sleepable, false }))
+		return explore_failed(env);
+	return 0;
+}
+
+/*
  * This path goes on behind the call, as after the last round; another one enters the
  * function and comes back to the call, where its arguments still stand in r1 to r5.
  */
@@ -158,6 +178,8 @@ int callback_call(struct env *env, const struct call_args *args)
 	struct state *round;
 	int err;
 
+	if (args->proto->id == BPF_FUNC_timer_set_callback)
+		return async_callback(env, args->callback, args->field_map, false);
 	/* Only a number says how often the function runs. */
 	if (args->proto->id == BPF_FUNC_loop && !reg_is_scalar(cur_reg(env, 1)))
 		return refuse(env, -EACCES, "argument-type", "R1 type=%s expected=scalar",
@@ -197,17 +219,6 @@ int callback_call(struct env *env, const struct call_args *args)
 
 /* ---- returns ---- */
 
-static bool same_refs(const struct ref *a, const struct ref *b)
-{
-	while (a != b) {
-		if (!a || !b || a->id != b->id)
-			return false;
-		a = a->next;
-		b = b->next;
-	}
-	return true;
-}
-
 static int check_callback_result(struct env *env, const struct frame *callee)
 {
 	const struct reg *r0 = &callee->regs[0];
@@ -221,7 +232,7 @@ static int check_callback_result(struct env *env, const struct frame *callee)
 			      (long long)r0->val.smin, (long long)r0->val.smax,
 			      (long long)callee->ret_min, (long long)callee->ret_max);
 	/* It runs any number of times, also never: it may not change what is held. */
-	if (!same_refs(env->cur->refs, callee->entry_refs))
+	if (!refs_same(env->cur->refs, callee->entry_refs))
 		return refuse(env, -EINVAL, "unreleased-reference",
 			      "Unreleased reference id=%u alloc_insn=%d: a callback must release what it acquired, and nothing else",
 			      env->cur->refs ? env->cur->refs->id : 0,
@@ -315,6 +326,26 @@ static int check_result(struct env *env)
 		      (long long)max);
 }
 
+/* A timer takes nothing but 0 for an answer. */
+static int end_async(struct env *env)
+{
+	const struct reg *r0 = cur_reg(env, 0);
+	int err = check_read(env, 0);
+
+	if (err)
+		return err;
+	if (!reg_is_scalar(r0))
+		return refuse(env, -EINVAL, "return-range",
+			      "At async callback return the register R0 is not a known value (%s)",
+			      reg_kind_name(r0->kind));
+	mark_precise(env, r0);
+	if (reg_is_null(r0))
+		return 0;
+	return refuse(env, -EINVAL, "return-range",
+		      "At async callback return the register R0 has smin=%lld smax=%lld should have been in [0, 0]",
+		      (long long)r0->val.smin, (long long)r0->val.smax);
+}
+
 static int end_global(struct env *env)
 {
 	const struct subprog *sub = &env->subprogs[env->main_subprog];
@@ -341,6 +372,8 @@ int exit_step(struct env *env)
 	if (err)
 		return err;
 	env->path_done = true;
+	if (env->in_async)
+		return end_async(env);
 	if (env->main_subprog)
 		return end_global(env);
 	err = check_read(env, 0);

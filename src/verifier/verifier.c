@@ -66,33 +66,60 @@ static void env_release(struct env *env)
 	deps_release(&env->deps);
 	vec_release(&env->maps);
 	vec_release(&env->calls);
+	vec_release(&env->asyncs);
 	vec_release(&env->stack);
 	os_free(env);
 }
 
-/* Global functions that verified code calls, until no more turn up. */
-static int explore_globals(struct env *env)
+/* Callbacks that verified code has set, until no more turn up. */
+static int explore_asyncs(struct env *env, bool *again)
 {
-	bool again;
+	int err = 0;
 
-	do {
-		again = false;
-		for (u32 i = 1; i < env->n_subprogs; i++) {
-			struct subprog *sub = &env->subprogs[i];
-			int err;
+	for (u32 i = 0; i < env->asyncs.len && !err; i++) {
+		struct async_entry entry = env->asyncs.data[i];
 
-			if (!sub->global || !sub->called || sub->verified)
-				continue;
-			log_line(env, "Validating %s() func#%u...\n", sub->name, i);
-			sub->verified = again = true;
-			err = explore_subprog(env, i);
-			if (err)
-				return err;
-			log_line(env, "Func#%u ('%s') is safe for any args that match its prototype\n",
-				 i, sub->name);
-		}
-	} while (again);
+		if (entry.verified)
+			continue;
+		env->asyncs.data[i].verified = *again = true;
+		err = explore_async(env, &entry);
+	}
+	return err;
+}
+
+/* Global functions that verified code calls, the same. */
+static int explore_globals(struct env *env, bool *again)
+{
+	for (u32 i = 1; i < env->n_subprogs; i++) {
+		struct subprog *sub = &env->subprogs[i];
+		int err;
+
+		if (!sub->global || !sub->called || sub->verified)
+			continue;
+		log_line(env, "Validating %s() func#%u...\n", sub->name, i);
+		sub->verified = *again = true;
+		err = explore_subprog(env, i);
+		if (err)
+			return err;
+		log_line(env, "Func#%u ('%s') is safe for any args that match its prototype\n", i,
+			 sub->name);
+	}
 	return 0;
+}
+
+/* The program, then what it was found to call or set, and so on. */
+static int explore_all(struct env *env)
+{
+	bool again = true;
+	int err = explore_subprog(env, 0);
+
+	while (!err && again) {
+		again = false;
+		err = explore_asyncs(env, &again);
+		if (!err)
+			err = explore_globals(env, &again);
+	}
+	return err;
 }
 
 static int run_passes(struct env *env)
@@ -108,9 +135,7 @@ static int run_passes(struct env *env)
 		if (err)
 			return err;
 	}
-	err = explore_subprog(env, 0);
-	if (!err)
-		err = explore_globals(env);
+	err = explore_all(env);
 	if (!err)
 		err = stack_depth_check(env);
 	return err ? err : fixup_image(env);

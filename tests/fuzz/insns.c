@@ -58,7 +58,6 @@ static void setup(void)
 	make_btf();
 	for (u32 i = 0; i < 4; i++) {
 		maps[i].facts = facts[i];
-		maps[i].facts.spin_lock_off = maps[i].facts.timer_off = -1;
 	}
 }
 

@@ -120,7 +120,6 @@ static void kernel_init(struct kernel *kernel)
 	for (u32 i = 0; i < MAPS; i++) {
 		struct map_create_params params = { .facts = map_facts[i], .cpus = CPUS };
 
-		params.facts.spin_lock_off = params.facts.timer_off = -1;
 		REQUIRE(map_new(&params, kernel->epoch, &kernel->maps[i]) == 0);
 	}
 }

@@ -16,8 +16,7 @@ static inline struct map_create_params map_params(u32 type, u32 key, u32 value, 
 {
 	return (struct map_create_params){
 		.facts = { .type = type, .key_size = key, .value_size = value,
-			   .max_entries = entries, .flags = flags, .spin_lock_off = -1,
-			   .timer_off = -1 },
+			   .max_entries = entries, .flags = flags },
 		.cpus = cpus,
 	};
 }

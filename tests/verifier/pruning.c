@@ -14,9 +14,9 @@
 
 static struct map maps[] = {
 	{ .facts = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 48,
-		     .max_entries = 1, .spin_lock_off = -1, .timer_off = -1 } },
+		     .max_entries = 1 } },
 	{ .facts = { .type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 16,
-		     .max_entries = 8, .spin_lock_off = -1, .timer_off = -1 } },
+		     .max_entries = 8 } },
 };
 static const struct gen_map gen_maps[] = {
 	{ .ref = 0, .ref_src = BPF_PSEUDO_MAP_FD, .value_ref_src = BPF_PSEUDO_MAP_VALUE,

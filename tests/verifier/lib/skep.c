@@ -20,7 +20,16 @@ static struct kernel_model *model;
 static struct btf *value_btf;
 static struct map maps[FIXTURE_COUNT];
 static struct map_facts inner = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
-				  .max_entries = 1, .spin_lock_off = -1, .timer_off = -1 };
+				  .max_entries = 1 };
+
+static void describe_value(struct map_facts *facts)
+{
+	const struct record_kernel kernel = { model->btf, model->owned_types };
+
+	if (btf_record_parse(facts->btf, facts->btf_value_type_id, SPECIAL_IN_VALUES, &kernel,
+			     &facts->record))
+		facts->record = (struct btf_record){ 0 };
+}
 
 static struct map *fixture_map(u32 i)
 {
@@ -35,8 +44,6 @@ static struct map *fixture_map(u32 i)
 		.value_size = desc->value_size,
 		.max_entries = desc->max_entries,
 		.flags = desc->flags,
-		.spin_lock_off = i == FIXTURE_spin_lock || i == FIXTURE_sk_storage ? 4 : -1,
-		.timer_off = i == FIXTURE_timer ? 0 : -1,
 	};
 	map->ops = map_ops_of(desc->type);
 	snprintf(map->facts.name, sizeof(map->facts.name), "%s", desc->name);
@@ -46,6 +53,7 @@ static struct map *fixture_map(u32 i)
 		map->facts.btf = value_btf;
 		map->facts.btf_key_type_id = 1;
 		map->facts.btf_value_type_id = desc->value_type_id;
+		describe_value(&map->facts);
 	}
 	return map;
 }
