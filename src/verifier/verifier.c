@@ -172,6 +172,8 @@ int verify(const struct verify_request *request, struct verify_result *result)
 	err = env_init(env, request, result);
 	if (!err)
 		err = run_passes(env);
+	if (!err && request->observe_end)
+		request->observe_end(request->observe_data, env);
 	if (err && !env->refused)
 		refuse_at(env, -1, err, "out-of-memory", "the verifier is out of memory");
 	finish(env, start, err);

@@ -14,6 +14,7 @@
 #include "model/image.h"
 #include "model/model.h"
 
+struct env;   /* verifier/env.h */
 struct state; /* verifier/state.h */
 
 /* Log levels of bpf(2). */
@@ -61,6 +62,8 @@ struct verify_request {
 	bool test_state_freq;
 	/* Sees each abstract state before the instruction it is about to execute. */
 	void (*observe)(void *data, u32 insn, const struct state *state);
+	/* The program is accepted, and what was learnt about it (env.h) still there. */
+	void (*observe_end)(void *data, struct env *env);
 	void *observe_data;
 };
 

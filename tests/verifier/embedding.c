@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * State embedding: random programs, and mutants of them, that the verifier accepts run in a machine that knows
- * what each number is (lib/concrete.h), and before every instruction the machine's state
- * must be one that the verifier thought possible there. Pruning is off, so what the
- * verifier saw on all its paths together is all there can be.
+ * State embedding: accepted programs run in a machine that knows what each number is
+ * (lib/concrete.h), and before every instruction the machine's state must be one that the
+ * verifier thought possible there.
  *
- *	embedding [-n PROGRAMS] [-t SECONDS] [-s SEED]
+ * Without pruning, what the verifier saw on all its paths together is all there can be, in
+ * every number that is read again (rounds of callbacks are not all walked: they are equal in
+ * what is read). With pruning (-p) a path may have been cut at a remembered state that it
+ * shares only what the proof depends on with: of the numbers those marked precise count;
+ * pointers, zero bytes, call stacks always.
+ *
+ * The programs: random ones, mutants of them, and mutants of real programs (the cases, and
+ * Linux's own tests when ENTRIES are given).
+ *
+ *	embedding [-p] [-n CHECKED_PROGRAMS] [-t SECONDS] [-s SEED] [ENTRIES]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,66 +21,55 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
-#include "isa/asm.h"
-#include "lib/gen.h"
+#include "verifier/env.h"
 #include "verifier/lib/concrete.h"
-#include "verifier/state.h"
+#include "verifier/lib/parents.h"
 
 #define MAX_STATES 4000
-#define RUNS_EACH 6
-#define MAX_STEPS 20000
+#define RUNS_EACH 3
+#define MAX_STEPS 4000
 
 struct snapshot {
 	struct snapshot *next;
-	u32 depth;
-	struct frame *frames[BPF_MAX_FRAMES];
+	struct state state;
 };
 
-static struct snapshot *seen[GEN_MAX];
+static bool pruning, all_counts;
+static struct snapshot snapshots[MAX_STATES], *seen[GEN_MAX];
 static u32 n_states;
 static bool too_many;
-static u32 programs, accepted, checked, with[GEN_N_FEATURES];
-static u64 steps, searched;
+static const struct env *env; /* while the programs it accepted run */
+static const struct subject *subject;
+static u64 seed;
+static bool good, checked_this;
+static struct parents parents;
+
+static struct {
+	u64 programs, accepted, checked, mutants, runs, steps, searched, compared, skipped;
+	u64 ended, unsupported, sampled, by_pruning;
+	u64 with[GEN_N_FEATURES];
+} total;
 
 /* ---- recording ---- */
 
-static struct frame *copy_frame(const struct frame *f)
-{
-	size_t size = sizeof(*f) + f->n_slots * sizeof(f->slots[0]);
-	struct frame *copy = malloc(size);
-
-	memcpy(copy, f, size);
-	return copy;
-}
-
+/* Frames are shared with the verifier, which copies what it is about to change. */
 static void record(void *data, u32 insn, const struct state *state)
 {
-	struct snapshot *s;
+	struct snapshot *s = &snapshots[n_states];
 
-	if (++n_states > MAX_STATES) {
+	if (n_states == MAX_STATES) {
 		too_many = true;
 		return;
 	}
-	s = malloc(sizeof(*s));
+	n_states++;
 	s->next = seen[insn];
-	s->depth = state->depth;
-	for (u32 i = 0; i <= state->depth; i++)
-		s->frames[i] = copy_frame(state->frames[i]);
+	state_share(&s->state, state);
 	seen[insn] = s;
 }
 
-static void forget(void)
+static void forget(u32 len)
 {
-	for (u32 i = 0; i < GEN_MAX; i++)
-		while (seen[i]) {
-			struct snapshot *s = seen[i];
-
-			seen[i] = s->next;
-			for (u32 d = 0; d <= s->depth; d++)
-				free(s->frames[d]);
-			free(s);
-		}
+	memset(seen, 0, len * sizeof(seen[0]));
 	n_states = 0;
 	too_many = false;
 }
@@ -127,6 +124,17 @@ static bool pointer_holds(const struct machine *m, const struct reg *reg, struct
 	}
 }
 
+/* With pruning, only what the proof depends on is what the verifier says it is. */
+static bool counts(const struct reg *reg)
+{
+	if (!pruning || all_counts || dep_is_precise(&env->deps, reg->dep)) {
+		total.compared++;
+		return true;
+	}
+	total.skipped++;
+	return false;
+}
+
 static bool reg_holds(const struct machine *m, const struct reg *reg, struct concrete c,
 		      struct links *links)
 {
@@ -134,6 +142,8 @@ static bool reg_holds(const struct machine *m, const struct reg *reg, struct con
 		return true;
 	if (reg->kind != REG_SCALAR)
 		return pointer_holds(m, reg, c);
+	if (!counts(reg))
+		return true;
 	if (!scalar_has(&reg->val, c.value))
 		return false;
 	return !reg->id ||
@@ -155,56 +165,91 @@ static bool slot_holds(const struct machine *m, const struct slot *slot,
 	return !size || reg_holds(m, &slot->reg, c, links);
 }
 
-/* why: what did not fit; a frame, and in it a register or (from 100 on) a stack slot. */
-static bool state_holds(const struct machine *m, const struct snapshot *s, u32 *why)
+struct mismatch {
+	bool call_stack;
+	u32 frame;
+	bool in_slot;
+	u32 index; /* of the register or the slot */
+};
+
+/*
+ * Is it read later? (If the verifier is wrong to think that it is not, the read will show.) A
+ * caller's frame has lost what is dead when it called.
+ */
+static bool reg_is_live(const struct machine *m, u32 depth, u32 i)
 {
-	struct links links = { 0 };
+	return depth != (u32)m->depth || env->aux[m->pc].live_regs >> i & 1;
+}
 
-	*why = 99;
-	if (s->depth != (u32)m->depth)
-		return false;
-	for (u32 d = 0; d <= s->depth; d++) {
-		const struct frame *abstract = s->frames[d];
-		const struct concrete_frame *f = &m->frames[d];
+static bool slot_is_live(const struct machine *m, u32 depth, u32 i)
+{
+	return depth != (u32)m->depth || env->aux[m->pc].live_slots >> i & 1;
+}
 
-		if (abstract->callsite != f->callsite)
+static bool frame_holds(const struct machine *m, const struct frame *abstract, u32 d,
+			struct links *links, struct mismatch *why)
+{
+	const struct concrete_frame *f = &m->frames[d];
+
+	for (u32 i = 0; i < 11; i++) {
+		*why = (struct mismatch){ .frame = d, .index = i };
+		if (reg_is_live(m, d, i) && !reg_holds(m, &abstract->regs[i], f->regs[i], links))
 			return false;
-		for (u32 i = 0; i < 11; i++)
-			if (*why = d * 1000 + i, !reg_holds(m, &abstract->regs[i], f->regs[i], &links))
-				return false;
-		for (u32 i = 0; i < abstract->n_slots; i++)
-			if (*why = d * 1000 + 100 + i,
-			    !slot_holds(m, &abstract->slots[i], f, i, &links))
-				return false;
+	}
+	for (u32 i = 0; i < abstract->n_slots; i++) {
+		*why = (struct mismatch){ .frame = d, .index = i, .in_slot = true };
+		if (slot_is_live(m, d, i) && !slot_holds(m, &abstract->slots[i], f, i, links))
+			return false;
 	}
 	return true;
 }
 
-static bool embedded(const struct machine *m)
+static bool state_holds(const struct machine *m, const struct state *s, struct mismatch *why)
 {
-	u32 why;
+	struct links links;
+
+	links.n = 0;
+	*why = (struct mismatch){ .call_stack = true };
+	if (s->depth != (u32)m->depth)
+		return false;
+	for (u32 d = 0; d <= s->depth; d++)
+		if (s->frames[d]->callsite != m->frames[d].callsite)
+			return false;
+	for (u32 d = 0; d <= s->depth; d++)
+		if (!frame_holds(m, s->frames[d], d, &links, why))
+			return false;
+	return true;
+}
+
+static bool any_holds(const struct machine *m)
+{
+	struct mismatch why;
 
 	for (const struct snapshot *s = seen[m->pc]; s; s = s->next) {
-		searched++;
-		if (state_holds(m, s, &why))
+		total.searched++;
+		if (state_holds(m, &s->state, &why))
 			return true;
 	}
 	return false;
 }
 
-/* ---- running ---- */
-
-static void print_program(const struct subject *s)
+/* How often is it only pruning that makes the concrete state one of those seen? */
+static void sample_pruning(const struct machine *m)
 {
-	char line[200];
-
-	for (u32 i = 0; i < s->n_insns; i += insn_slots(&s->insns[i])) {
-		struct text out = text_in(line, sizeof(line));
-
-		isa_disasm(&out, &s->insns[i], NULL);
-		printf("#\t%3u: %s\n", i, line);
-	}
+	all_counts = true;
+	total.sampled++;
+	total.by_pruning += !any_holds(m);
+	all_counts = false;
 }
+
+static bool embedded(const struct machine *m)
+{
+	if (pruning && !(total.steps & 31))
+		sample_pruning(m);
+	return any_holds(m);
+}
+
+/* ---- running ---- */
 
 static void print_machine(const struct machine *m)
 {
@@ -221,23 +266,24 @@ static void print_machine(const struct machine *m)
 /* What keeps the concrete state out of each abstract one. */
 static void explain(const struct machine *m)
 {
-	u32 why, shown = 0;
+	struct mismatch why;
+	u32 shown = 0;
 
 	for (const struct snapshot *s = seen[m->pc]; s && shown < 10; s = s->next, shown++) {
 		const struct frame *f;
 		const struct reg *reg;
 
-		state_holds(m, s, &why);
-		if (why == 99) {
+		state_holds(m, &s->state, &why);
+		if (why.call_stack) {
 			printf("#\tanother call stack\n");
 			continue;
 		}
-		f = s->frames[why / 1000];
-		reg = why % 1000 >= 100 ? &f->slots[why % 100].reg : &f->regs[why % 100];
+		f = s->state.frames[why.frame];
+		reg = why.in_slot ? &f->slots[why.index].reg : &f->regs[why.index];
 		printf("#\tframe %u %s %u: kind %u flags %x off %d id %u, %llx..%llx, %lld..%lld, "
 		       "low %x..%x, bits %llx/%llx\n",
-		       why / 1000, why % 1000 >= 100 ? "slot" : "r", why % 100, reg->kind,
-		       reg->flags, reg->off, reg->id, (unsigned long long)reg->val.umin,
+		       why.frame, why.in_slot ? "slot" : "r", why.index, reg->kind, reg->flags,
+		       reg->off, reg->id, (unsigned long long)reg->val.umin,
 		       (unsigned long long)reg->val.umax, (long long)reg->val.smin,
 		       (long long)reg->val.smax, reg->val.umin32, reg->val.umax32,
 		       (unsigned long long)reg->val.bits.value,
@@ -245,32 +291,48 @@ static void explain(const struct machine *m)
 	}
 }
 
-static bool run(const struct subject *s, u64 seed)
+static bool run(u64 run_seed)
 {
 	static struct machine m;
 	enum step_result result = STEP_ON;
 
-	machine_start(&m, s->insns, seed);
+	machine_start(&m, subject, run_seed);
+	total.runs++;
 	for (u32 n = 0; n < MAX_STEPS && result == STEP_ON; n++) {
-		steps++;
+		total.steps++;
 		if (!embedded(&m)) {
 			printf("# at %u no abstract state holds the concrete one\n", m.pc);
-			print_program(s);
+			subject_print(subject);
 			print_machine(&m);
 			explain(&m);
 			return false;
 		}
 		result = machine_step(&m);
 	}
+	total.ended += result == STEP_END;
+	total.unsupported += result == STEP_UNSUPPORTED;
 	if (result != STEP_FAULT)
 		return true;
 	printf("# the instruction before %u touches memory that is not its own\n", m.pc);
-	print_program(s);
+	subject_print(subject);
 	print_machine(&m);
 	return false;
 }
 
-static bool check_program(u64 seed)
+/* The program is accepted. */
+static void run_accepted(void *data, struct env *accepted_by)
+{
+	env = accepted_by;
+	if (too_many)
+		return;
+	checked_this = true;
+	for (u32 i = 0; i < RUNS_EACH && good; i++)
+		good = run(seed * RUNS_EACH + i);
+}
+
+/* ---- programs ---- */
+
+static u32 random_program(struct gen_rng *rng, struct subject *s)
 {
 	static const struct gen_map maps[] = {
 		{ .ref = SKEP_FIXTURE_FD(FIXTURE_array_64b), .ref_src = BPF_PSEUDO_MAP_FD,
@@ -284,13 +346,11 @@ static bool check_program(u64 seed)
 						     { BPF_FUNC_ktime_get_ns, 0 },
 						     { BPF_FUNC_get_smp_processor_id, 0 } };
 	static struct gen_prog program;
-	static struct subject subject;
-	struct gen_rng rng = { seed };
 	struct gen_opts opts = {
 		.seed = seed,
-		.features = GEN_ALL & ~(GEN_MAY_GOTO | GEN_LD_ABS | GEN_ORDERED),
-		.size = 10 + gen_below(&rng, 70),
-		.max_iterations = 4,
+		.features = GEN_ALL & ~(GEN_LD_ABS | GEN_ORDERED),
+		.size = 6 + gen_below(rng, gen_chance(rng, 30) ? 80 : 30),
+		.max_iterations = 3,
 		.maps = maps,
 		.n_maps = ARRAY_SIZE(maps),
 		.helpers = helpers,
@@ -300,38 +360,90 @@ static bool check_program(u64 seed)
 			 .scalars = offsetof(struct __sk_buff, cb), .scalars_size = 20,
 			 .writable_size = 20 },
 	};
-	struct judge_options judge = { .no_pruning = true, .observe = record };
-	struct verdict v;
-	bool good = true;
 
-	if (gen_chance(&rng, 50))
-		opts.features &= (u32)gen_rand(&rng);
+	if (gen_chance(rng, 50))
+		opts.features &= (u32)gen_rand(rng);
 	gen_program(&opts, &program);
-	if (gen_chance(&rng, 60))
-		gen_mutate(&rng, program.insns, program.len);
-	memset(&subject, 0, sizeof(subject));
-	subject.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-	subject.gpl = true;
-	subject.insns = program.insns;
-	subject.n_insns = program.len;
-	subject_describe_functions(&subject);
-	judge_skep_with(&subject, &judge, &v);
-	programs++;
-	accepted += verdict_accepts(&v);
-	if (verdict_accepts(&v) && !too_many) {
-		checked++;
+	if (gen_chance(rng, 50))
+		gen_mutate(rng, program.insns, program.len);
+	memset(s, 0, sizeof(*s));
+	s->prog_type = BPF_PROG_TYPE_SCHED_CLS;
+	s->gpl = true;
+	s->insns = program.insns;
+	s->n_insns = program.len;
+	if (program.features & GEN_CALLBACKS)
+		subject_describe_functions(s);
+	return program.features;
+}
+
+/* What is in a mutant, counted as the generator counts what it makes. */
+static u32 features_of(const struct subject *s)
+{
+	u32 features = 0;
+
+	for (u32 i = 0; i < s->n_insns; i += insn_slots(&s->insns[i])) {
+		const struct bpf_insn *insn = &s->insns[i];
+		u32 class = BPF_CLASS(insn->code);
+
+		if (insn_is_subprog_call(insn))
+			features |= GEN_SUBPROGS;
+		else if (insn_is_call(insn))
+			features |= GEN_HELPERS;
+		else if (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC)
+			features |= GEN_CALLBACKS;
+		else if (insn_is_ldimm64(insn) && insn->src_reg)
+			features |= GEN_MAPS;
+		else if ((class == BPF_JMP || class == BPF_JMP32) && !insn_is_exit(insn) &&
+			 insn->off < 0)
+			features |= GEN_LOOPS;
+		else if (class == BPF_STX && insn->dst_reg == 10)
+			features |= GEN_SPILLS;
+	}
+	return features;
+}
+
+static bool check_program(void)
+{
+	static struct bpf_insn insns[PARENT_MAX_INSNS];
+	static struct subject one;
+	struct judge_options judge = { .no_pruning = !pruning, .max_processed = MAX_STATES,
+				       .observe = record,
+				       .observe_end = run_accepted };
+	struct gen_rng rng = { ~seed }; /* not the generator's own numbers */
+	bool mutant = parents.len && gen_chance(&rng, 60);
+	struct verdict v;
+	u32 features;
+
+	good = true;
+	checked_this = false;
+	subject = &one;
+	if (mutant) {
+		parents_mutant(&parents, &rng, &one, insns);
+		features = features_of(&one);
+	} else {
+		features = random_program(&rng, &one);
+	}
+	judge_skep_with(&one, &judge, &v);
+	forget(one.n_insns);
+	total.programs++;
+	total.accepted += verdict_accepts(&v);
+	if (checked_this) {
+		total.checked++;
+		total.mutants += mutant;
 		for (u32 i = 0; i < GEN_N_FEATURES; i++)
-			with[i] += program.features >> i & 1;
-		for (u32 i = 0; i < RUNS_EACH && good; i++)
-			good = run(&subject, seed * RUNS_EACH + i);
+			total.with[i] += features >> i & 1;
 	}
 	if (v.err && getenv("SKEP_VERBOSE"))
 		printf("# seed %llu refused at %d: %s\n", (unsigned long long)seed, v.insn,
 		       v.message);
 	if (!good)
 		printf("# seed %llu\n", (unsigned long long)seed);
-	forget();
 	return good;
+}
+
+static bool can_run(const struct subject *s)
+{
+	return machine_runs_type(s->prog_type) && !s->n_kfuncs && s->n_insns < GEN_MAX;
 }
 
 static double seconds(void)
@@ -342,15 +454,45 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static void report(double took)
+{
+	double checked = (double)(total.checked + !total.checked);
+
+	printf("# pruning %s: %llu programs in %.1f s, %.1f%% accepted; %llu checked (%.0f a second), %.0f%% of "
+	       "them mutants of %u real ones\n",
+	       pruning ? "on" : "off", (unsigned long long)total.programs, took,
+	       100.0 * (double)total.accepted / (double)(total.programs + !total.programs),
+	       (unsigned long long)total.checked, (double)total.checked / took,
+	       100.0 * (double)total.mutants / checked, parents.len);
+	printf("# %llu steps of %llu runs (%.0f%% to the end, %.0f%% to what the machine lacks), %.1f states "
+	       "tried a step, %.0f%% of numbers compared\n",
+	       (unsigned long long)total.steps, (unsigned long long)total.runs,
+	       100.0 * (double)total.ended / (double)(total.runs + !total.runs),
+	       100.0 * (double)total.unsupported / (double)(total.runs + !total.runs),
+	       (double)total.searched / (double)(total.steps + !total.steps),
+	       100.0 * (double)total.compared / (double)(total.compared + total.skipped + 1));
+	if (pruning)
+		printf("# in %.1f%% of %llu sampled steps the numbers were none that had been explored\n",
+		       100.0 * (double)total.by_pruning / (double)(total.sampled + !total.sampled),
+		       (unsigned long long)total.sampled);
+	printf("#");
+	for (u32 i = 0; i < GEN_N_FEATURES; i++)
+		printf(" %s %.0f%%", gen_feature_names[i], 100.0 * (double)total.with[i] / checked);
+	printf("\n");
+}
+
 int main(int argc, char **argv)
 {
-	double limit = 3, start = seconds();
-	u64 seed = 1, n = ~0ull;
+	double limit = 2, start = seconds();
+	u64 n = ~0ull;
 	u32 bad = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:t:s:")) != -1) {
-		if (c == 'n')
+	seed = 1;
+	while ((c = getopt(argc, argv, "pn:t:s:")) != -1) {
+		if (c == 'p')
+			pruning = true;
+		else if (c == 'n')
 			n = strtoull(optarg, NULL, 0), limit = 1e9;
 		else if (c == 't')
 			limit = atof(optarg);
@@ -359,15 +501,14 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	parents.wanted = can_run;
+	parents_read_cases(&parents);
+	if (optind < argc)
+		parents_read_entries(&parents, argv[optind]);
 	printf("1..1\n");
-	while (n-- > 0 && seconds() - start < limit && bad < 3)
-		bad += !check_program(seed++);
-	printf("# %u programs, %.1f%% accepted, %u of them checked in %llu steps (%.1f states tried a "
-	       "step);",
-	       programs, 100.0 * accepted / programs, checked, (unsigned long long)steps,
-	       (double)searched / (double)(steps + !steps));
-	for (u32 i = 0; i < GEN_N_FEATURES; i++)
-		printf(" %s %.0f%%", gen_feature_names[i], 100.0 * with[i] / (checked + !checked));
-	printf("\n%sok 1 - every concrete state lies in an abstract one\n", bad ? "not " : "");
+	for (; total.checked < n && seconds() - start < limit && bad < 3; seed++)
+		bad += !check_program();
+	report(seconds() - start);
+	printf("%sok 1 - every concrete state lies in an abstract one\n", bad ? "not " : "");
 	return bad > 0;
 }

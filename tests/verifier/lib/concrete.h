@@ -27,25 +27,32 @@ struct concrete_frame {
 };
 
 #define CONCRETE_PACKET 256
+#define CONCRETE_ELEMENTS 8 /* of a hash; an array has its own number */
+#define CONCRETE_RECORD 64 /* bytes of the largest ringbuf record */
 
 struct machine {
 	const struct bpf_insn *insns;
+	u32 prog_type;
 	u32 pc;
 	s32 depth;
 	u64 random;
 	struct concrete_frame frames[8];
-	u8 ctx[256] __attribute__((aligned(8)));
+	u8 ctx[8192] __attribute__((aligned(8)));
 	u8 packet[CONCRETE_PACKET] __attribute__((aligned(8)));
 	u32 packet_len;
 	u8 values[FIXTURE_COUNT][512] __attribute__((aligned(8)));
-	u32 keys[FIXTURE_COUNT][8];
-	bool used[FIXTURE_COUNT][8];
+	u8 keys[FIXTURE_COUNT][CONCRETE_ELEMENTS][16];
+	bool used[FIXTURE_COUNT][CONCRETE_ELEMENTS];
+	u8 record[CONCRETE_RECORD] __attribute__((aligned(8)));
+	u32 record_len; /* 0: none is reserved */
 };
 
 enum step_result { STEP_ON, STEP_END, STEP_UNSUPPORTED, STEP_FAULT };
 
-/* Ready to run insns from the start, with memory and packet made from the seed. */
-void machine_start(struct machine *m, const struct bpf_insn *insns, u64 seed);
+/* Ready to run the program from the start, with memory and packet made from the seed. */
+void machine_start(struct machine *m, const struct subject *s, u64 seed);
+/* Does the machine know contexts of this program type? */
+bool machine_runs_type(u32 prog_type);
 /* FAULT: the instruction touches memory that is not the program's. */
 enum step_result machine_step(struct machine *m);
 

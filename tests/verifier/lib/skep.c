@@ -99,6 +99,7 @@ static u64 now(void)
 void judge_skep_with(struct subject *s, const struct judge_options *options, struct verdict *v)
 {
 	u32 log_level = options->log_level;
+	struct kernel_model impatient;
 	struct text log = { 0 };
 	struct btf *btf = NULL;
 	struct verify_result result = { 0 };
@@ -119,6 +120,7 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 		.log = &log,
 		.no_pruning = options->no_pruning,
 		.observe = options->observe,
+		.observe_end = options->observe_end,
 		.observe_data = options->data,
 	};
 
@@ -126,6 +128,11 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	if (!setup(v))
 		return;
 	request.model = model;
+	if (options->max_processed) {
+		impatient = *model;
+		impatient.max_insns_processed = options->max_processed;
+		request.model = &impatient;
+	}
 	if (log_level) {
 		v->log = malloc(LOG_SIZE);
 		log = text_in(v->log, LOG_SIZE);
