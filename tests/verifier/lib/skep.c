@@ -157,6 +157,8 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	v->insn = result.refusal.insn;
 	if (v->err)
 		snprintf(v->message, sizeof(v->message), "%s", result.refusal.message);
+	if (result.image && options->accepted)
+		options->accepted(options->data, result.image);
 	if (result.image)
 		image_free(result.image);
 	btf_free(btf);

@@ -99,6 +99,7 @@ struct verdict {
 	char *log;	   /* when asked for; free() */
 };
 
+struct image;
 struct state;
 struct env;
 
@@ -109,6 +110,8 @@ struct judge_options {
 	u32 max_processed; /* instructions; 0: the model's limit */
 	void (*observe)(void *data, u32 insn, const struct state *state);
 	void (*observe_end)(void *data, struct env *env);
+	/* Sees the image of an accepted program, which is freed afterwards. */
+	void (*accepted)(void *data, const struct image *image);
 	void *data;
 };
 
