@@ -127,7 +127,7 @@ static bool run(const struct subject *s, u64 seed)
 	enum step_result result = STEP_ON;
 	u32 where;
 
-	machine_start(&m, s->insns, seed);
+	machine_start(&m, s, seed);
 	for (u32 n = 0; n < MAX_STEPS && result == STEP_ON; n++) {
 		u32 at = m.pc;
 
