@@ -519,8 +519,15 @@ int atomic_step(struct env *env, const struct bpf_insn *insn)
 		err = check_write(env, fetched);
 	if (!err)
 		err = mem_access(env, &op);
-	if (err || !(insn->imm & BPF_FETCH))
+	if (err)
 		return err;
+	if (!(insn->imm & BPF_FETCH)) {
+		/* The sum of a spilled pointer and a number would be plain data. */
+		if (leaks_pointer(env, &old))
+			return refuse(env, -EACCES, "pointer-leak",
+				      "leaking pointer from stack off %d", insn->off);
+		return 0;
+	}
 	/* The old value comes back as a load would bring it, a spilled pointer as that pointer. */
 	set_reg(env, fetched, &old);
 	return 0;
