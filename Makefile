@@ -30,7 +30,12 @@ bench-%: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) bench/bench-$* >/dev/null
 	@$(BUILD)/bench/bench-$*
 
+# With the programs that this machine has.
+bench-verifier: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) bench/bench-verifier >/dev/null
+	@bench/verifier.sh $(BUILD) $(BENCH_ARGS)
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check check-selftests install clean
+.PHONY: all bench-verifier check check-selftests install clean

@@ -313,7 +313,8 @@ void log_stats(struct env *env)
 		log_line(env, "stack depth ");
 		for (u32 i = 0; i < env->n_subprogs; i++)
 			log_line(env, "%s%u", i ? "+" : "", env->subprogs[i].stack_depth);
-		log_line(env, "\n");
+		log_line(env, "\npeak memory %llu KiB\n",
+			 (unsigned long long)(s->peak_memory + 1023) / 1024);
 	}
 	log_line(env, "processed %llu insns (limit %u) max_states_per_insn %llu total_states %llu "
 		      "peak_states %llu mark_read %llu\n",

@@ -154,6 +154,9 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	v->err = verify(&request, &result);
 	v->ns = now() - v->ns;
 	v->processed = result.stats.insns_processed;
+	v->states = result.stats.total_states;
+	v->peak_states = result.stats.peak_states;
+	v->peak_memory = result.stats.peak_memory;
 	v->insn = result.refusal.insn;
 	if (v->err)
 		snprintf(v->message, sizeof(v->message), "%s", result.refusal.message);

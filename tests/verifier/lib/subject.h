@@ -95,6 +95,7 @@ struct verdict {
 	s32 insn;    /* where it was refused, -1 when unknown */
 	u64 ns;
 	u64 processed;	   /* instructions; 0 when unknown */
+	u64 states, peak_states, peak_memory; /* Skep's only */
 	char message[256]; /* the line that says why it was refused */
 	char *log;	   /* when asked for; free() */
 };
