@@ -6,29 +6,6 @@
  */
 #include "verifier/env.h"
 
-static int subprog_add(struct env *env, s64 at)
-{
-	u32 i;
-
-	if (at < 0 || at >= env->len)
-		return refuse(env, -EINVAL, "bad-call", "call to invalid destination");
-	for (i = env->n_subprogs; i > 0 && env->subprogs[i - 1].start >= at; i--)
-		if (env->subprogs[i - 1].start == at)
-			return 0;
-	if (env->n_subprogs >= BPF_MAX_SUBPROGS)
-		return refuse(env, -E2BIG, "too-many-subprogs", "too many subprograms");
-	memmove(&env->subprogs[i + 1], &env->subprogs[i],
-		(env->n_subprogs - i) * sizeof(env->subprogs[0]));
-	env->subprogs[i] = (struct subprog){ .start = (u32)at };
-	env->n_subprogs++;
-	return 0;
-}
-
-static bool is_func_address(const struct bpf_insn *insn)
-{
-	return insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
-}
-
 /* Index of the function that starts at an instruction, or -1. */
 static s32 subprog_at(const struct env *env, s64 at)
 {
@@ -45,6 +22,30 @@ static s32 subprog_at(const struct env *env, s64 at)
 			hi = mid;
 	}
 	return -1;
+}
+
+static int subprog_add(struct env *env, s64 at)
+{
+	u32 i = env->n_subprogs;
+
+	if (at < 0 || at >= env->len)
+		return refuse(env, -EINVAL, "bad-call", "call to invalid destination");
+	if (subprog_at(env, at) >= 0)
+		return 0;
+	while (i > 0 && env->subprogs[i - 1].start > at)
+		i--;
+	if (env->n_subprogs >= BPF_MAX_SUBPROGS)
+		return refuse(env, -E2BIG, "too-many-subprogs", "too many subprograms");
+	memmove(&env->subprogs[i + 1], &env->subprogs[i],
+		(env->n_subprogs - i) * sizeof(env->subprogs[0]));
+	env->subprogs[i] = (struct subprog){ .start = (u32)at };
+	env->n_subprogs++;
+	return 0;
+}
+
+static bool is_func_address(const struct bpf_insn *insn)
+{
+	return insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
 }
 
 /* Finds all functions: the targets of calls and of ldimm64 with BPF_PSEUDO_FUNC. */
@@ -251,33 +252,59 @@ static bool moves_packet(const struct env *env, const struct bpf_insn *insn)
 	return proto && (proto->flags & (HELPER_CHANGES_PACKET | HELPER_TAIL_CALL));
 }
 
-/* One function's part in it: true when that is news. */
-static bool summarise(struct env *env, struct subprog *sub)
+#define FUNC_WORDS ((BPF_MAX_SUBPROGS + 63) / 64)
+
+/* A set of functions, by index. */
+struct func_set {
+	u64 bits[FUNC_WORDS];
+};
+
+/* What a function does itself: which ones it calls, and whether it moves the packet. */
+static void summarise(struct env *env, struct subprog *sub, struct func_set *callees)
 {
 	for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i])) {
 		const struct bpf_insn *insn = &env->insns[i];
+		u32 callee = env->aux[i].subprog;
 
-		if (moves_packet(env, insn) ||
-		    ((insn_is_subprog_call(insn) || is_func_address(insn)) &&
-		     env->subprogs[env->aux[i].subprog].changes_packet)) {
+		if (insn_is_subprog_call(insn) || is_func_address(insn))
+			callees->bits[callee / 64] |= 1ull << callee % 64;
+		else if (!sub->changes_packet && moves_packet(env, insn))
 			sub->changes_packet = true;
-			return true;
-		}
 	}
+}
+
+static bool calls_any(const struct func_set *callees, const struct func_set *of)
+{
+	for (u32 i = 0; i < FUNC_WORDS; i++)
+		if (callees->bits[i] & of->bits[i])
+			return true;
 	return false;
 }
 
 /* Which functions may move the packet, themselves or through what they call. */
-static void find_packet_movers(struct env *env)
+static int find_packet_movers(struct env *env)
 {
+	struct func_set *callees = arena_array(&env->arena, struct func_set, env->n_subprogs);
+	struct func_set movers = { 0 };
 	bool again;
 
+	if (!callees)
+		return -ENOMEM;
+	for (u32 i = 0; i < env->n_subprogs; i++)
+		summarise(env, &env->subprogs[i], &callees[i]);
 	do {
 		again = false;
-		for (u32 i = 0; i < env->n_subprogs; i++)
-			if (!env->subprogs[i].changes_packet && summarise(env, &env->subprogs[i]))
-				again = true;
+		for (u32 i = 0; i < env->n_subprogs; i++) {
+			struct subprog *sub = &env->subprogs[i];
+
+			sub->changes_packet |= calls_any(&callees[i], &movers);
+			if (!sub->changes_packet || movers.bits[i / 64] >> i % 64 & 1)
+				continue;
+			movers.bits[i / 64] |= 1ull << i % 64;
+			again = true;
+		}
 	} while (again);
+	return 0;
 }
 
 #define LONG_RUN 32
@@ -347,7 +374,7 @@ int cfg_check_paths(struct env *env)
 		mark_prune_points(env);
 		mark_long_runs(env);
 		if (env->n_subprogs > 1)
-			find_packet_movers(env);
+			err = find_packet_movers(env);
 	}
 out:
 	os_free(walk.mark);

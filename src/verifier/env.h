@@ -130,6 +130,7 @@ struct env {
 	u32 any_jumps_then;
 	u64 any_insns_then;
 	u64 live_checkpoints;
+	size_t memory_limit;
 	u32 max_ctx_offset;
 	u32 main_subprog; /* the function that is being verified */
 	bool in_async;	  /* as a callback that runs on its own */
@@ -155,6 +156,13 @@ static inline bool unwritten_ok(struct env *env)
 {
 	env->reads_unwritten |= env->allow_uninit_stack;
 	return env->allow_uninit_stack;
+}
+
+/* Bytes that paths and states take: what request.memory_limit bounds. */
+static inline size_t states_memory(const struct env *env)
+{
+	return env->pool.arena.total + deps_memory(&env->deps) +
+	       env->stack.cap * sizeof(struct pending);
 }
 
 /* ---- explain.c, log.c ---- */

@@ -6,12 +6,22 @@
 #include "verifier/step.h"
 
 #define MAX_PENDING 8192
+/*
+ * Registers and slots that may be copied and compared in all (state_pool.work). Programs that
+ * people write need below 30 an instruction; at the limit of instructions that is a tenth of
+ * this, which takes about a second.
+ */
+#define MAX_WORK 300000000ull
 
 int explore_failed(struct env *env)
 {
 	if (env->refused)
 		return env->push_refused ? -E2BIG : -EINVAL;
-	return refuse(env, -ENOMEM, "out-of-memory", "the verifier is out of memory");
+	return refuse(env, -ENOMEM, "out-of-memory",
+		      "the verifier is out of memory: %llu MiB of at most %llu. Processed %llu insn",
+		      (unsigned long long)states_memory(env) >> 20,
+		      (unsigned long long)env->memory_limit >> 20,
+		      (unsigned long long)env->stats.insns_processed);
 }
 
 int check_read(struct env *env, u32 n)
@@ -136,16 +146,26 @@ static int step(struct env *env, const struct bpf_insn *insn)
 	}
 }
 
+static int too_large(struct env *env)
+{
+	int err = refuse(env, -E2BIG, "too-complex", "BPF program is too large. Processed %llu insn",
+			 (unsigned long long)env->stats.insns_processed);
+
+	if (env->pool.work > MAX_WORK)
+		refuse_more(env, "its states are too large or too many: %llu registers and stack slots were compared",
+			    (unsigned long long)env->pool.work);
+	return err;
+}
+
 /* One instruction of the current path; sets path_done at its end. */
 static int advance(struct env *env)
 {
 	const struct bpf_insn *insn = &env->insns[env->at];
 	int err;
 
-	if (++env->stats.insns_processed > env->req->model->max_insns_processed)
-		return refuse(env, -E2BIG, "too-complex",
-			      "BPF program is too large. Processed %llu insn",
-			      (unsigned long long)env->stats.insns_processed);
+	if (++env->stats.insns_processed > env->req->model->max_insns_processed ||
+	    env->pool.work > MAX_WORK)
+		return too_large(env);
 	if (env->aux[env->at].prune_point) {
 		err = loops_visit(env);
 		if (err < 0)

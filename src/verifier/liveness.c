@@ -17,7 +17,12 @@
 #include "verifier/step.h"
 
 #define ALL_SLOTS (~0ull)
-#define MAX_ROUNDS 64 /* then everything is live: sound, and no program of a compiler gets there */
+/*
+ * Passes over the program; then everything is live: sound, and no program of a compiler gets
+ * there. Fewer for huge ones, whose passes take their time.
+ */
+#define MAX_ROUNDS 64
+#define MAX_VISITS (20u << 20) /* of instructions, in all rounds */
 #define N_BASES 6     /* the function's own r10, and its five arguments */
 
 enum origin {
@@ -53,6 +58,8 @@ struct effect {
 
 struct live {
 	struct env *env;
+	struct arena arena; /* what is needed only here */
+	int max_rounds;
 	struct facts **at;	/* at jump targets and function starts */
 	struct effect *effects; /* by instruction */
 	struct reach (*reach)[5]; /* by function and argument */
@@ -452,7 +459,7 @@ static int flow_into(struct live *live, u32 to, const struct facts *f)
 	struct facts *there = live->at[to];
 
 	if (!there) {
-		there = live->at[to] = arena_new(&live->env->arena, struct facts);
+		there = live->at[to] = arena_new(&live->arena, struct facts);
 		if (!there)
 			return -ENOMEM;
 	}
@@ -525,7 +532,7 @@ static int forward(struct live *live, const struct subprog *sub)
 			return err;
 		live->changed = false;
 		err = forward_round(live, sub);
-	} while (!err && live->changed && ++rounds < MAX_ROUNDS);
+	} while (!err && live->changed && ++rounds < live->max_rounds);
 	if (!err && live->changed)
 		give_up(live, sub);
 	/* The types say what a global function may read, whatever its code does. */
@@ -699,7 +706,7 @@ static void backward(struct live *live)
 		for (u32 at = env->len; at-- > 0;)
 			if (!env->aux[at].ldimm64_second)
 				backward_insn(live, at);
-	} while (live->changed && ++rounds < MAX_ROUNDS);
+	} while (live->changed && ++rounds < live->max_rounds);
 	if (!live->changed)
 		return;
 	for (u32 at = 0; at < env->len; at++) {
@@ -711,17 +718,21 @@ static void backward(struct live *live)
 int liveness_compute(struct env *env)
 {
 	struct live live = { .env = env };
-	u8 *state = arena_alloc(&env->arena, env->n_subprogs);
-	int err = 0;
+	u8 *state = arena_alloc(&live.arena, env->n_subprogs);
+	int err = -ENOMEM;
 
-	live.reach = arena_alloc_array(&env->arena, env->n_subprogs, sizeof(live.reach[0]));
-	live.at = arena_array(&env->arena, struct facts *, env->len + 1);
-	live.effects = arena_array(&env->arena, struct effect, env->len + 1);
+	live.max_rounds = (int)MIN((u32)MAX_ROUNDS, MAX(MAX_VISITS / env->len, 8u));
+	live.reach = arena_alloc_array(&live.arena, env->n_subprogs, sizeof(live.reach[0]));
+	live.at = arena_array(&live.arena, struct facts *, env->len + 1);
+	live.effects = arena_array(&live.arena, struct effect, env->len + 1);
 	if (!live.at || !live.effects || !live.reach || !state)
-		return -ENOMEM;
+		goto out;
+	err = 0;
 	for (u32 i = 0; i < env->n_subprogs && !err; i++)
 		err = forward_all(&live, i, state);
 	if (!err)
 		backward(&live);
+out:
+	arena_release(&live.arena);
 	return err;
 }

@@ -24,16 +24,26 @@ struct checkpoint {
 	u32 branches;
 	u32 hits, misses;
 	struct checkpoint *entry; /* outermost ancestor that a path from here was cut at */
-	bool evicted;		  /* its frames are gone */
 };
 
 /* ---- bookkeeping of paths ---- */
 
+/* What begins at c was cut at entry, c itself or one above it: the outermost one counts. */
+static void note_entry(struct checkpoint *c, struct checkpoint *entry)
+{
+	if (c && entry->depth < c->depth && (!c->entry || entry->depth < c->entry->depth))
+		c->entry = entry;
+}
+
+/* A checkpoint tells what its verdict waits for to the one above when it is finished. */
 void loops_path_end(struct env *env)
 {
-	for (struct checkpoint *c = env->cur->parent; c; c = c->state.parent)
+	for (struct checkpoint *c = env->cur->parent; c; c = c->state.parent) {
 		if (--c->branches)
 			break;
+		if (c->entry)
+			note_entry(c->state.parent, c->entry);
+	}
 }
 
 void loops_path_pushed(struct state *state)
@@ -48,16 +58,6 @@ static struct checkpoint *waits_for(struct checkpoint *c)
 	while (c && !c->branches)
 		c = c->entry;
 	return c;
-}
-
-/* The current path was cut; it is final when `entry` is. */
-static void note_entry(struct env *env, struct checkpoint *entry)
-{
-	struct checkpoint *c = env->cur->parent;
-
-	for (; c && c != entry; c = c->state.parent)
-		if (!c->entry || c->entry->depth > entry->depth || !c->entry->branches)
-			c->entry = entry;
 }
 
 /* ---- remembering ---- */
@@ -175,7 +175,6 @@ static void evict(struct env *env, struct checkpoint **link)
 
 	*link = c->next;
 	state_release(&env->pool, &c->state);
-	c->evicted = true;
 	env->live_checkpoints--;
 }
 
@@ -210,13 +209,19 @@ static int widen_frame(struct env *env, const struct frame *old, struct state *s
 	return 0;
 }
 
-/* Against the last round, remembered at insn by c or an ancestor of c. */
-static int widen_since(struct env *env, struct state *state, const struct checkpoint *c, u32 insn)
+/*
+ * Against the last round: the newest state at insn that this path came by, but for skip.
+ * Those that are not finished are ancestors of the path, and newer ones stand in front.
+ */
+static int widen_since(struct env *env, struct state *state, const struct checkpoint *skip, u32 insn)
 {
+	const struct checkpoint *c = env->aux[insn].checkpoints;
 	int err = 0;
 
-	while (c && (c->insn != insn || c->evicted || c->state.depth != state->depth))
-		c = c->state.parent;
+	while (c && (!c->branches || c == skip || c->state.depth != state->depth)) {
+		c = c->next;
+		env->pool.work++;
+	}
 	for (u32 i = 0; c && i <= state->depth && !err; i++) {
 		if (c->state.frames[i]->callsite != state->frames[i]->callsite)
 			return 0;
@@ -227,7 +232,7 @@ static int widen_since(struct env *env, struct state *state, const struct checkp
 
 int loops_widen_at(struct env *env, struct state *state, u32 insn)
 {
-	return widen_since(env, state, state->parent, insn);
+	return widen_since(env, state, NULL, insn);
 }
 
 int loops_widen_here(struct env *env, struct state *state)
@@ -235,9 +240,7 @@ int loops_widen_here(struct env *env, struct state *state)
 	const struct checkpoint *c = state->parent;
 
 	/* The one made on this very visit is this round's. */
-	if (c && c->insn == env->at)
-		c = c->state.parent;
-	return widen_since(env, state, c, env->at);
+	return widen_since(env, state, c && c->insn == env->at ? c : NULL, env->at);
 }
 
 /* ---- the visit ---- */
@@ -312,7 +315,7 @@ static int visit_one(struct env *env, struct checkpoint *c, struct visit_plan *p
 		c->hits++;
 		state_share_precision(env, &c->state, env->cur, !entry);
 		if (entry)
-			note_entry(env, entry);
+			note_entry(env->cur->parent, entry);
 		return VISIT_PRUNED;
 	}
 	/* Inside a loop every round comes by: remember only some. */

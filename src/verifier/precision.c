@@ -8,6 +8,12 @@ void deps_release(struct deps *deps)
 	vec_release(&deps->todo);
 }
 
+/* edges has 31 bits. */
+static size_t deps_limit(const struct deps *deps)
+{
+	return deps->limit ? deps->limit : INT32_MAX;
+}
+
 static u32 node_add(struct deps *deps, u32 a, u32 b)
 {
 	static const struct dep_node none;
@@ -15,7 +21,7 @@ static u32 node_add(struct deps *deps, u32 a, u32 b)
 	/* Index 0 means "nothing" in both tables. */
 	if (!deps->nodes.len && !vec_push(&deps->nodes, none))
 		goto failed;
-	if (deps->nodes.len >= UINT32_MAX ||
+	if (deps->nodes.len >= deps_limit(deps) ||
 	    !vec_push(&deps->nodes, (struct dep_node){ .a = a, .b = b }))
 		goto failed;
 	return (u32)deps->nodes.len - 1;
@@ -78,7 +84,7 @@ void dep_follow(struct deps *deps, u32 from, u32 to)
 		return;
 	}
 	if ((!deps->edges.len && !vec_push(&deps->edges, none)) ||
-	    deps->edges.len >= INT32_MAX ||
+	    deps->edges.len >= deps_limit(deps) ||
 	    !vec_push(&deps->edges, (struct dep_edge){ .to = to, .next = node->edges })) {
 		deps->failed = true;
 		return;

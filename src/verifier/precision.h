@@ -36,8 +36,15 @@ struct deps {
 	VEC(struct dep_node) nodes;
 	VEC(struct dep_edge) edges;
 	VEC(u32) todo;
-	bool failed; /* out of memory: the verifier must stop */
+	size_t limit; /* of nodes, and of edges; 0: none */
+	bool failed;  /* out of memory, or over the limit: the verifier must stop */
 };
+
+static inline size_t deps_memory(const struct deps *deps)
+{
+	return deps->nodes.cap * sizeof(struct dep_node) + deps->edges.cap * sizeof(struct dep_edge) +
+	       deps->todo.cap * sizeof(u32);
+}
 
 void deps_release(struct deps *deps);
 

@@ -17,6 +17,7 @@ struct cover {
 	struct env *env;
 	enum cover_mode mode;
 	u32 n_ids;
+	u64 work;
 	u32 fresh; /* stand-ins for numbers of cur that have no id */
 	struct id_pair ids[MAX_IDS];
 };
@@ -26,6 +27,7 @@ static bool ids_match(struct cover *c, u32 old, u32 cur)
 	if (!old || !cur)
 		return old == cur;
 	for (u32 i = 0; i < c->n_ids; i++) {
+		c->work++;
 		if (c->ids[i].old == old)
 			return c->ids[i].cur == cur;
 		if (c->ids[i].cur == cur)
@@ -58,6 +60,7 @@ static bool scalar_covers(struct cover *c, const struct reg *old, const struct r
 
 static bool reg_covers(struct cover *c, const struct reg *old, const struct reg *cur)
 {
+	c->work++;
 	if (old->kind == REG_UNINIT)
 		return true;
 	if (old->kind != cur->kind)
@@ -122,6 +125,7 @@ static bool bytes_as_number(struct cover *c, const struct slot *old, const struc
 
 static bool slot_covers(struct cover *c, const struct slot *old, const struct slot *cur)
 {
+	c->work++;
 	if (slot_is_spill(old) && !slot_is_spill(cur))
 		return c->mode != COVER_EXACT && reg_is_scalar(&old->reg) &&
 		       bytes_as_number(c, old, cur);
@@ -179,22 +183,31 @@ static bool same_place(const struct state *old, const struct state *cur)
 	return true;
 }
 
+static bool frames_cover(struct cover *c, const struct state *old, const struct state *cur)
+{
+	/* The running frame differs most often. */
+	for (u32 i = old->depth + 1; i-- > 0;)
+		if (!frame_covers(c, old->frames[i], cur->frames[i]))
+			return false;
+	return true;
+}
+
 bool state_covers(struct env *env, const struct state *old, const struct state *cur,
 		  enum cover_mode mode)
 {
 	struct cover c;
+	bool covers;
 
 	if (old->n_refs != cur->n_refs || !same_place(old, cur))
 		return false;
 	c.env = env;
 	c.mode = mode;
 	c.n_ids = 0;
+	c.work = 1;
 	c.fresh = UINT32_MAX;
-	/* The running frame differs most often. */
-	for (u32 i = old->depth + 1; i-- > 0;)
-		if (!frame_covers(&c, old->frames[i], cur->frames[i]))
-			return false;
-	return refs_match(&c, old->refs, cur->refs);
+	covers = frames_cover(&c, old, cur) && refs_match(&c, old->refs, cur->refs);
+	env->pool.work += c.work;
+	return covers;
 }
 
 static void share(struct env *env, const struct reg *old, const struct reg *cur, bool final)

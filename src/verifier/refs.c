@@ -45,6 +45,7 @@ static bool ref_remove(struct env *env, const struct ref *gone)
 
 	for (struct ref *ref = env->cur->refs; ref != gone; ref = ref->next) {
 		*link = ref_push(env, NULL, ref);
+		env->pool.work++;
 		if (!*link)
 			return false;
 		link = &(*link)->next;

@@ -67,6 +67,7 @@ static struct frame *frame_clone(struct state_pool *pool, const struct frame *fr
 	if (!frame)
 		return NULL;
 	cap = frame->cap;
+	pool->work += from->n_slots + BPF_REGS;
 	memcpy(frame, from, sizeof(*from) + from->n_slots * sizeof(struct slot));
 	frame->cap = cap;
 	frame->refs = 1;

@@ -89,6 +89,9 @@ struct state_pool {
 	struct arena arena;
 	struct frame *free[8];
 	size_t live_frames;
+	/* Registers, slots and references copied or compared: what time is spent on beside the
+	 * instructions themselves. Bounded as those are (explore.c). */
+	u64 work;
 };
 
 /* A frame with registers and stack all uninitialised, one reference. NULL: out of memory. */

@@ -16,7 +16,7 @@
 #include "verifier/step.h"
 
 #define UNPRIVILEGED_MAX_INSNS 4096
-#define DEFAULT_MEMORY ((size_t)1 << 30)
+#define DEFAULT_MEMORY ((size_t)256 << 20)
 
 /* Program types that may run where sleeping is allowed. */
 static bool may_sleep(u32 type)
@@ -45,7 +45,9 @@ static int env_init(struct env *env, const struct verify_request *req, struct ve
 	env->ctx = req->ctx ? req->ctx : env->type->ctx;
 	env->allow_ptr_leaks = env->allow_uninit_stack = req->privileged;
 	env->strict_alignment = req->prog_flags & BPF_F_STRICT_ALIGNMENT;
-	env->pool.arena.limit = req->memory_limit ? req->memory_limit : DEFAULT_MEMORY;
+	env->memory_limit = req->memory_limit ? req->memory_limit : DEFAULT_MEMORY;
+	env->pool.arena.limit = env->memory_limit / 4 * 3;
+	env->deps.limit = env->memory_limit / 4 / (sizeof(struct dep_node) + sizeof(struct dep_edge));
 	if (!req->insn_cnt || req->insn_cnt > (req->privileged ? req->model->max_insns
 							       : UNPRIVILEGED_MAX_INSNS))
 		return refuse_at(env, -1, -E2BIG, "program-size", "a program has 1 to %u instructions",
@@ -146,9 +148,7 @@ static void finish(struct env *env, u64 start, int err)
 	struct verify_stats *stats = &env->stats;
 
 	stats->time_ns = os_clock_ns(OS_CLOCK_MONOTONIC) - start;
-	stats->peak_memory = env->arena.total + env->pool.arena.total +
-			     env->deps.nodes.cap * sizeof(struct dep_node) +
-			     env->stack.cap * sizeof(struct pending);
+	stats->peak_memory = env->arena.total + states_memory(env);
 	env->result->stats = *stats;
 	if (!env->req->log_level || !env->req->log)
 		return;

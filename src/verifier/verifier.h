@@ -55,7 +55,7 @@ struct verify_request {
 	u32 log_level;
 	struct text *log; /* may be NULL when log_level is 0 */
 
-	size_t memory_limit; /* bytes for states; 0: default (1 GiB) */
+	size_t memory_limit; /* bytes for states; 0: default (256 MiB) */
 	bool verify_only; /* helpers that Skep lacks may be called: the image cannot run */
 	/* Testing knobs. */
 	bool no_pruning;
