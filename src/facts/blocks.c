@@ -82,7 +82,8 @@ static void make_blocks(struct facts *facts, const u8 *marks)
 			func++;
 		if (block > facts->blocks)
 			block[-1].end = at;
-		*block++ = (struct fact_block){ .start = at, .subprog = func,
+		*block++ = (struct fact_block){ .start = at,
+						.subprog = func,
 						.head = marks[at] & MARK_HEAD };
 	}
 	block[-1].end = image->len;

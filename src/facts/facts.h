@@ -37,7 +37,7 @@ enum fact_kind {
 #define FACT_KIND(name, text) name,
 	FACT_KINDS(FACT_KIND)
 #undef FACT_KIND
-	FACT_KIND_COUNT
+	    FACT_KIND_COUNT
 };
 
 /*

@@ -14,9 +14,9 @@
 struct fact_block {
 	u32 start, end;
 	u32 subprog;
-	bool head;   /* an edge goes back to here, or a function begins: widen */
-	bool queued; /* its facts changed since it was last followed */
-	u32 visits;  /* how often its facts grew */
+	bool head;             /* an edge goes back to here, or a function begins: widen */
+	bool queued;           /* its facts changed since it was last followed */
+	u32 visits;            /* how often its facts grew */
 	struct fact_state *in; /* NULL: not reached */
 };
 
@@ -59,7 +59,8 @@ static inline bool fact_is_pointer(const struct fact *fact)
 }
 bool fact_same(const struct fact *a, const struct fact *b);
 struct fact fact_join(const struct fact *a, const struct fact *b);
-/* *into becomes the join; true when it grew. visits: how often it did, for widening (0: never widen). */
+/* *into becomes the join; true when it grew. visits: how often it did, for widening (0: never
+ * widen). */
 bool fact_state_join(const struct facts *facts, struct fact_state *into,
 		     const struct fact_state *from, u32 visits);
 bool fact_grow(const struct facts *facts, struct fact *into, const struct fact *from, u32 visits);

@@ -42,8 +42,9 @@ bool facts_at(const struct facts *facts, u32 insn, struct fact_state *out)
 
 	if (!block->in)
 		return false;
-	memcpy(out, block->in, offsetof(struct fact_state, slots) +
-				   block->in->n_slots * sizeof(block->in->slots[0]));
+	memcpy(out, block->in,
+	       offsetof(struct fact_state, slots) +
+		   block->in->n_slots * sizeof(block->in->slots[0]));
 	return facts_replay(facts, block, insn, out);
 }
 
@@ -177,7 +178,7 @@ void fact_text(const struct facts *facts, const struct fact *fact, struct text *
 	}
 	text_put(out, names[fact->kind]);
 	map = fact->kind == FACT_MAP || fact->kind == FACT_MAP_VALUE ? facts->image->maps[fact->map]
-								      : NULL;
+								     : NULL;
 	if (map && map->facts.name[0])
 		text_printf(out, "(%.*s)", BPF_OBJ_NAME_LEN, map->facts.name);
 	offset_text(&fact->val, out);

@@ -33,8 +33,8 @@ static struct fact_state *state_copy(struct facts *facts, const struct fact_stat
 
 static void state_load(struct fact_state *out, const struct fact_state *from)
 {
-	memcpy(out, from, offsetof(struct fact_state, slots) +
-			      from->n_slots * sizeof(from->slots[0]));
+	memcpy(out, from,
+	       offsetof(struct fact_state, slots) + from->n_slots * sizeof(from->slots[0]));
 }
 
 static void flow_into(struct flow *flow, u32 block, const struct fact_state *state)
@@ -46,8 +46,7 @@ static void flow_into(struct flow *flow, u32 block, const struct fact_state *sta
 	if (!*in) {
 		*in = state_copy(facts, state);
 		to->queued = true;
-	} else if (fact_state_join(facts, *in, state,
-				   flow->fresh || !to->head ? 0 : to->visits)) {
+	} else if (fact_state_join(facts, *in, state, flow->fresh || !to->head ? 0 : to->visits)) {
 		to->visits++;
 		to->queued = true;
 	}
@@ -264,10 +263,10 @@ static void solve(struct facts *facts)
 /* One round of computing all facts afresh from themselves. */
 static void sharpen(struct facts *facts)
 {
-	struct fact_state **fresh = arena_array(&facts->arena, struct fact_state *,
-						facts->n_blocks);
-	struct fact_func *funcs = arena_array(&facts->arena, struct fact_func,
-					      facts->image->n_subprogs);
+	struct fact_state **fresh =
+	    arena_array(&facts->arena, struct fact_state *, facts->n_blocks);
+	struct fact_func *funcs =
+	    arena_array(&facts->arena, struct fact_func, facts->image->n_subprogs);
 	struct flow flow = { .facts = facts, .fresh = fresh, .funcs = funcs };
 
 	if (!fresh || !funcs)

@@ -159,8 +159,8 @@ static struct fact load_map(const struct facts *facts, const struct fact *ptr, s
 	return fact_number(sign ? scalar_sext(&val, size * 8) : val);
 }
 
-static struct fact load(const struct facts *facts, struct fact_state *state,
-			const struct fact *ptr, s64 off, u32 size, bool sign, u32 at)
+static struct fact load(const struct facts *facts, struct fact_state *state, const struct fact *ptr,
+			s64 off, u32 size, bool sign, u32 at)
 {
 	bool fixed = scalar_is_const(&ptr->val);
 
@@ -183,8 +183,8 @@ static void step_load(const struct facts *facts, struct fact_state *state,
 	if (mode == INSN_MODE_PROBE || mode == INSN_MODE_PROBE_SX)
 		state->regs[insn->dst_reg] = loaded_number(access_size(insn->code), sign);
 	else
-		state->regs[insn->dst_reg] = load(facts, state, &ptr, insn->off,
-						  access_size(insn->code), sign, at);
+		state->regs[insn->dst_reg] =
+		    load(facts, state, &ptr, insn->off, access_size(insn->code), sign, at);
 }
 
 static void step_atomic(const struct facts *facts, struct fact_state *state,
@@ -396,7 +396,9 @@ static struct fact helper_result(const struct facts *facts, const struct helper_
 	if (!of || of->facts.type == BPF_MAP_TYPE_ARRAY_OF_MAPS ||
 	    of->facts.type == BPF_MAP_TYPE_HASH_OF_MAPS)
 		return fact_any();
-	return (struct fact){ .kind = FACT_MAP_VALUE, .map = map->map, .val = scalar_const(0),
+	return (struct fact){ .kind = FACT_MAP_VALUE,
+			      .map = map->map,
+			      .val = scalar_const(0),
 			      .maybe_null = proto->ret & RET_MAYBE_NULL };
 }
 

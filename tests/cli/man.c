@@ -13,7 +13,8 @@
 
 #define MAX_LINES 128
 
-static const char *const pages[] = { "skep.1", "skep-run.1", "skep-verify.1", "skep-btf.1" };
+static const char *const pages[] = { "skep.1", "skep-run.1", "skep-verify.1", "skep-btf.1",
+				    "skep-prog.1" };
 
 struct example {
 	char *command;

@@ -343,10 +343,31 @@ TEST(btf_is_shown)
 	ran_free(&ran);
 }
 
+TEST(programs_are_shown_beside_their_source)
+{
+	struct ran text = RUN("\"$SKEP\" prog dump xlated -p call_enter \"$SOURCES/syscount.bpf.c\"");
+	struct ran json = RUN("\"$SKEP\" prog dump xlated -j \"$SOURCES/syscount.bpf.c\" | python3 -c "
+			      "'import json, sys; p = json.load(sys.stdin); "
+			      "print(len(p), p[0][\"name\"], p[0][\"xlated\"][1][\"facts\"])'");
+	struct ran codes = shell(false, "\"$SKEP\" prog dump xlated -p none \"$SOURCES/syscount.bpf.c\"; "
+					"echo $?; \"$SKEP\" prog dump xlated \"$HOOK_OBJECTS/mixed.bpf.o\"; "
+					"echo $?; \"$SKEP\" prog dump; echo $?");
+
+	CHECK(says(&text, "program call_enter (tracepoint/raw_syscalls/sys_enter)"));
+	CHECK(says(&text, "; __u64 now = bpf_ktime_get_ns(); ("));
+	CHECK(says(&text, "; r2 = fp-4\n") && says(&text, "; r1 = map(_started)\n"));
+	CHECK_STR(json.out, "2 call_enter writes fp-4\n");
+	CHECK_STR(codes.out, "1\n1\n2\n");
+	CHECK(complains(&codes, "has no program 'none'"));
+	ran_free(&text);
+	ran_free(&json);
+	ran_free(&codes);
+}
+
 TEST(help_is_there_for_every_command)
 {
 	struct ran ran = RUN(
-	    "for c in run verify test btf; do \"$SKEP\" $c --help | head -1; \"$SKEP\" help $c | head -1; done; "
+	    "for c in run verify test prog btf; do \"$SKEP\" $c --help | head -1; \"$SKEP\" help $c | head -1; done; "
 	    "\"$SKEP\" --help | head -1; \"$SKEP\" version; \"$SKEP\"; echo $?");
 
 	CHECK(says(&ran, "usage: skep run PROG"));

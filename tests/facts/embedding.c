@@ -46,7 +46,8 @@ static bool pointer_holds(const struct machine *m, const struct fact *fact, stru
 		return false;
 	if (fact->kind == FACT_PACKET_END)
 		return c.value - (u64)(uintptr_t)(m->packet + m->packet_len) == fact->val.umin ||
-		       scalar_has(&fact->val, c.value - (u64)(uintptr_t)(m->packet + m->packet_len));
+		       scalar_has(&fact->val,
+				  c.value - (u64)(uintptr_t)(m->packet + m->packet_len));
 	return c.base && scalar_has(&fact->val, c.value - c.base);
 }
 
@@ -163,8 +164,7 @@ static void check_image(void *data, const struct image *image)
 	}
 	for (u32 at = 0; at < image->len; at += insn_slots(&image->insns[at])) {
 		reachable[at] = facts_at(facts, at, &known[at]);
-		branches[at] = reachable[at] ? facts_branch(facts, &known[at], at)
-					     : BRANCH_UNKNOWN;
+		branches[at] = reachable[at] ? facts_branch(facts, &known[at], at) : BRANCH_UNKNOWN;
 		count.dead += !reachable[at];
 		count.decided += branches[at] != BRANCH_UNKNOWN;
 	}
@@ -177,12 +177,20 @@ static void check_image(void *data, const struct image *image)
 static bool check_program(u64 seed)
 {
 	static const struct gen_map maps[] = {
-		{ .ref = SKEP_FIXTURE_FD(FIXTURE_array_64b), .ref_src = BPF_PSEUDO_MAP_FD,
-		  .value_size = 64, .max_entries = 8 },
-		{ .ref = SKEP_FIXTURE_FD(FIXTURE_array_48b), .ref_src = BPF_PSEUDO_MAP_FD,
-		  .value_ref_src = BPF_PSEUDO_MAP_VALUE, .value_size = 48, .max_entries = 1 },
-		{ .ref = SKEP_FIXTURE_FD(FIXTURE_hash_4_16), .ref_src = BPF_PSEUDO_MAP_FD,
-		  .hash = true, .value_size = 16, .max_entries = 8 },
+		{ .ref = SKEP_FIXTURE_FD(FIXTURE_array_64b),
+		  .ref_src = BPF_PSEUDO_MAP_FD,
+		  .value_size = 64,
+		  .max_entries = 8 },
+		{ .ref = SKEP_FIXTURE_FD(FIXTURE_array_48b),
+		  .ref_src = BPF_PSEUDO_MAP_FD,
+		  .value_ref_src = BPF_PSEUDO_MAP_VALUE,
+		  .value_size = 48,
+		  .max_entries = 1 },
+		{ .ref = SKEP_FIXTURE_FD(FIXTURE_hash_4_16),
+		  .ref_src = BPF_PSEUDO_MAP_FD,
+		  .hash = true,
+		  .value_size = 16,
+		  .max_entries = 8 },
 	};
 	static const struct gen_helper helpers[] = { { BPF_FUNC_get_prandom_u32, 0 },
 						     { BPF_FUNC_get_smp_processor_id, 0 } };
@@ -199,8 +207,10 @@ static bool check_program(u64 seed)
 		.helpers = helpers,
 		.n_helpers = ARRAY_SIZE(helpers),
 		.ctx = { .data = offsetof(struct __sk_buff, data),
-			 .data_end = offsetof(struct __sk_buff, data_end), .ptr_size = 4,
-			 .scalars = offsetof(struct __sk_buff, cb), .scalars_size = 20,
+			 .data_end = offsetof(struct __sk_buff, data_end),
+			 .ptr_size = 4,
+			 .scalars = offsetof(struct __sk_buff, cb),
+			 .scalars_size = 20,
 			 .writable_size = 20 },
 	};
 	struct under_test test = { &subject, seed, true };
@@ -231,13 +241,14 @@ TEST(facts_hold_in_every_run)
 
 	for (u64 i = 0; i < n && count.bad < 3; i++)
 		count.bad += !check_program(seed + i);
-	printf("# %llu of %llu programs accepted; %llu steps, %llu values, of which %llu narrow "
-	       "numbers and %llu pointers; %llu slots, %llu dead instructions, %llu decided jumps\n",
-	       (unsigned long long)count.accepted, (unsigned long long)n,
-	       (unsigned long long)count.steps, (unsigned long long)count.values,
-	       (unsigned long long)count.narrow, (unsigned long long)count.pointers,
-	       (unsigned long long)count.slots, (unsigned long long)count.dead,
-	       (unsigned long long)count.decided);
+	printf(
+	    "# %llu of %llu programs accepted; %llu steps, %llu values, of which %llu narrow "
+	    "numbers and %llu pointers; %llu slots, %llu dead instructions, %llu decided jumps\n",
+	    (unsigned long long)count.accepted, (unsigned long long)n,
+	    (unsigned long long)count.steps, (unsigned long long)count.values,
+	    (unsigned long long)count.narrow, (unsigned long long)count.pointers,
+	    (unsigned long long)count.slots, (unsigned long long)count.dead,
+	    (unsigned long long)count.decided);
 	CHECK_EQ(count.bad, 0);
 	CHECK(count.accepted > n / 4);
 	/* Facts that say nothing would be true, too. */

@@ -50,11 +50,11 @@ TEST(a_constant_is_followed_through_arithmetic)
 
 TEST(a_loop_keeps_its_bounds)
 {
-	analyse("r6 = 0\n"			/* 0 */
-		"again: r7 = r6\n"		/* 1 */
-		"r6 += 1\n"			/* 2 */
-		"if r6 < 100 goto again\n"	/* 3 */
-		"r0 = r6\n"			/* 4 */
+	analyse("r6 = 0\n"                 /* 0 */
+		"again: r7 = r6\n"         /* 1 */
+		"r6 += 1\n"                /* 2 */
+		"if r6 < 100 goto again\n" /* 3 */
+		"r0 = r6\n"                /* 4 */
 		"exit\n");
 	CHECK_STR(reg_before(1, 6), "0..99");
 	CHECK_STR(reg_before(2, 7), "0..99");
@@ -78,15 +78,15 @@ TEST(a_loop_without_a_bound_ends_the_analysis)
 
 TEST(copies_learn_what_one_of_them_is_compared_with)
 {
-	analyse("r2 = *(u8 *)(r1 + 0)\n"	/* 0 */
-		"r3 = r2\n"			/* 1 */
-		"*(u64 *)(r10 - 8) = r2\n"	/* 2 */
-		"if r3 > 9 goto out\n"		/* 3 */
-		"r4 = *(u64 *)(r10 - 8)\n"	/* 4 */
-		"r0 = 0\n"			/* 5 */
-		"exit\n"			/* 6 */
-		"out: r0 = r2\n"		/* 7 */
-		"exit\n");			/* 8 */
+	analyse("r2 = *(u8 *)(r1 + 0)\n"   /* 0 */
+		"r3 = r2\n"                /* 1 */
+		"*(u64 *)(r10 - 8) = r2\n" /* 2 */
+		"if r3 > 9 goto out\n"     /* 3 */
+		"r4 = *(u64 *)(r10 - 8)\n" /* 4 */
+		"r0 = 0\n"                 /* 5 */
+		"exit\n"                   /* 6 */
+		"out: r0 = r2\n"           /* 7 */
+		"exit\n");                 /* 8 */
 	CHECK_STR(reg_before(4, 2), "0..9");
 	CHECK_STR(reg_before(5, 4), "0..9");
 	CHECK_STR(reg_before(7, 2), "10..255");
@@ -113,17 +113,17 @@ TEST(code_behind_a_decided_branch_is_dead)
 
 TEST(a_store_through_a_callers_pointer_keeps_nothing)
 {
-	analyse("r2 = 7\n"			/* 0 */
-		"*(u64 *)(r10 - 8) = r2\n"	/* 1 */
-		"*(u32 *)(r10 - 12) = 3\n"	/* 2 */
-		"r3 = *(u32 *)(r10 - 12)\n"	/* 3 */
-		"r1 = r10\n"			/* 4 */
-		"r1 += -8\n"			/* 5 */
-		"call set\n"			/* 6 */
-		"r4 = *(u64 *)(r10 - 8)\n"	/* 7 */
-		"exit\n"			/* 8 */
-		"set: *(u64 *)(r1 + 0) = 0\n"	/* 9 */
-		"r0 = 4\n"			/* 10 */
+	analyse("r2 = 7\n"                    /* 0 */
+		"*(u64 *)(r10 - 8) = r2\n"    /* 1 */
+		"*(u32 *)(r10 - 12) = 3\n"    /* 2 */
+		"r3 = *(u32 *)(r10 - 12)\n"   /* 3 */
+		"r1 = r10\n"                  /* 4 */
+		"r1 += -8\n"                  /* 5 */
+		"call set\n"                  /* 6 */
+		"r4 = *(u64 *)(r10 - 8)\n"    /* 7 */
+		"exit\n"                      /* 8 */
+		"set: *(u64 *)(r1 + 0) = 0\n" /* 9 */
+		"r0 = 4\n"                    /* 10 */
 		"exit\n");
 	CHECK_STR(reg_before(4, 3), "3");
 	CHECK_STR(reg_before(6, 1), "fp-8");

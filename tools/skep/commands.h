@@ -11,6 +11,7 @@
 	X(run, "run a program, or watch a process, under eBPF programs")                           \
 	X(verify, "would these programs load, and if not, why")                                    \
 	X(test, "run programs on given inputs and compare results")                                \
+	X(prog, "show a program as it runs, beside its source, with what is known of it")          \
 	X(btf, "show the types of the presented kernel or of an object file")
 
 #define DECLARE_COMMAND(name, summary)                                                             \

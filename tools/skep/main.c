@@ -10,6 +10,7 @@
  *	  print*.c	  maps as tables and histograms, records as they come
  *	cmd_verify.c	verdicts
  *	cmd_test.c	scripts of inputs and expectations
+ *	cmd_prog.c	programs beside their source, with facts
  *	cmd_btf.c	types as C
  */
 #include <stdarg.h>
