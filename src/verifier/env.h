@@ -75,6 +75,7 @@ struct subprog {
 struct pending {
 	struct state state;
 	u32 insn, prev;
+	u32 step; /* that it branched off from (verify_request.trace) */
 	u32 jumps_since; /* since its last checkpoint */
 	u64 insns_since;
 	size_t log_len;
@@ -121,6 +122,7 @@ struct env {
 	struct state cur_state;
 	VEC(struct pending) stack;
 	u32 at, prev; /* instruction, and where from */
+	u32 step;     /* number that verify_request.trace gave */
 	u32 next;     /* set by a step: where to go on */
 	bool path_done;
 	u32 next_id;

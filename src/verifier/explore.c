@@ -60,6 +60,7 @@ struct state *push_path(struct env *env, u32 insn)
 	pending->jumps_since = env->jumps - env->jumps_then;
 	pending->insns_since = env->stats.insns_processed - env->insns_then;
 	pending->log_len = env->log ? env->log->len : 0;
+	pending->step = env->step;
 	state_share(&pending->state, env->cur);
 	loops_path_pushed(&pending->state);
 	return &pending->state;
@@ -76,6 +77,7 @@ static bool next_path(struct env *env)
 	env->cur_state = pending.state;
 	env->at = pending.insn;
 	env->prev = pending.prev;
+	env->step = pending.step;
 	env->jumps_then = env->jumps - pending.jumps_since;
 	env->insns_then = env->stats.insns_processed - pending.insns_since;
 	env->print_full = true;
@@ -157,6 +159,15 @@ static int too_large(struct env *env)
 	return err;
 }
 
+/* Numbers the step that is about to be made; true: the path shall not be followed. */
+static bool trace(struct env *env)
+{
+	env->step = env->req->trace(env->req->trace_data, env, env->step);
+	if (env->step != TRACE_STOP)
+		return false;
+	return env->path_done = true;
+}
+
 /* One instruction of the current path; sets path_done at its end. */
 static int advance(struct env *env)
 {
@@ -166,6 +177,8 @@ static int advance(struct env *env)
 	if (++env->stats.insns_processed > env->req->model->max_insns_processed ||
 	    env->pool.work > MAX_WORK)
 		return too_large(env);
+	if (UNLIKELY(env->req->trace) && trace(env))
+		return 0;
 	if (env->aux[env->at].prune_point) {
 		err = loops_visit(env);
 		if (err < 0)
@@ -236,6 +249,7 @@ static struct frame *enter(struct env *env, u32 index)
 	struct frame *frame = frame_new(&env->pool);
 
 	env->at = env->prev = env->subprogs[index].start;
+	env->step = 0;
 	if (!frame)
 		return NULL;
 	env->main_subprog = index;

@@ -338,6 +338,8 @@ int loops_visit(struct env *env)
 		if (visit)
 			return visit;
 		states++;
+		if (UNLIKELY(env->req->missed))
+			env->req->missed(env->req->trace_data, env, &c->state);
 		if (plan.add)
 			c->misses++;
 		/* It never helped: stop comparing with it. */

@@ -65,7 +65,18 @@ struct verify_request {
 	/* The program is accepted, and what was learnt about it (env.h) still there. */
 	void (*observe_end)(void *data, struct env *env);
 	void *observe_data;
+	/*
+	 * Records paths (src/explain/path.c): called before each instruction, env->at, with the
+	 * number that it gave to the step before; 0 where a function begins. Its answer is this
+	 * step's number, or TRACE_STOP: the path is not followed further, as if it had ended.
+	 */
+	u32 (*trace)(void *data, const struct env *env, u32 from);
+	/* A remembered state did not cover the one that came: what --why-slow counts. */
+	void (*missed)(void *data, const struct env *env, const struct state *old);
+	void *trace_data;
 };
+
+#define TRACE_STOP UINT32_MAX
 
 struct verify_stats {
 	u64 insns_processed;
