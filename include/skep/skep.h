@@ -43,12 +43,13 @@ struct skep_hook;
 
 /* ---- the kernel ---- */
 
-#define SKEP_NO_JIT 1u /* run everything in the interpreter */
+#define SKEP_NO_JIT  1u /* run everything in the interpreter */
+#define SKEP_EXPLAIN 2u /* a verifier log, if asked for, ends with an explanation of the refusal */
 
 struct skep_opts {
 	size_t size;     /* sizeof(struct skep_opts): later versions may add members */
 	uint32_t cpus;   /* CPUs that programs and per-CPU maps see; 0: twice the machine's */
-	uint32_t flags;  /* SKEP_NO_JIT */
+	uint32_t flags;  /* SKEP_NO_JIT, SKEP_EXPLAIN */
 	uint64_t budget; /* loop iterations and calls that one run may make; 0: no bound, and
 			    runs cannot be cancelled */
 	/* Receives each line of bpf_trace_printk, without its newline, on the thread that runs the

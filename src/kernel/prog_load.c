@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "explain/explain.h"
 #include "kernel/commands.h"
 #include "kernel/map_obj.h"
 #include "kernel/sha256.h"
@@ -351,6 +352,24 @@ static int take_fd_array(struct load *load)
 
 /* ---- verification ---- */
 
+/* Feature probes ask without a log, and want no explanation. */
+static void tell_refused(struct load *load, const struct verify_request *request,
+			 struct user_log *log)
+{
+	struct skep *skep = load->skep;
+	struct explanation *e;
+
+	if (!request->log)
+		return;
+	if (skep->refused)
+		skep->refused(skep->refused_data, request, &load->result);
+	if (!(skep->flags & SKEP_EXPLAIN) ||
+	    explain(request, &load->result, &(struct explain_opts){ 0 }, &e))
+		return;
+	explain_text(e, &log->text);
+	explain_free(e);
+}
+
 static int run_verifier(struct load *load, struct user_log *log)
 {
 	const struct attr_prog_load *a = load->attr;
@@ -382,7 +401,11 @@ static int run_verifier(struct load *load, struct user_log *log)
 		.test_state_freq = a->prog_flags & BPF_F_TEST_STATE_FREQ,
 	};
 
-	return verify(&request, &load->result);
+	int err = verify(&request, &load->result);
+
+	if (err)
+		tell_refused(load, &request, log);
+	return err;
 }
 
 /* Everything that happens between opening the log and closing it. */

@@ -148,6 +148,12 @@ void skep_free(struct skep *skep)
 	skep_destroy(skep);
 }
 
+void skep_on_refused(struct skep *skep, refused_fn *fn, void *data)
+{
+	skep->refused = fn;
+	skep->refused_data = data;
+}
+
 struct kernel_model *skep_model(struct skep *skep)
 {
 	return &skep->model;

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "compile.h"
+#include "explain.h"
 #include "kernel/kernel.h"
 #include "loader/loader.h"
 
@@ -26,6 +27,7 @@ const char help_verify[] =
 struct verdicts {
 	const char *file;
 	bool tsv, verbose;
+	struct explainer explainer;
 	u32 accepted, refused, unreadable;
 };
 
@@ -57,6 +59,8 @@ static void put_text(const struct verdicts *v, const struct loader_prog *prog)
 		printf("    %s\n", prog->reason);
 	if (!accepted && prog->where[0])
 		printf("    at %s\n", prog->where);
+	if (!accepted && v->explainer.text)
+		printf("\n%s\n", v->explainer.text);
 	if (v->verbose && prog->log)
 		fputs(prog->log, stdout);
 }
@@ -76,6 +80,7 @@ static void on_verdict(void *data, const struct loader_prog *prog)
 			prog->insns, accepted ? "" : reason);
 	else
 		put_text(v, prog);
+	explainer_clear(&v->explainer);
 }
 
 static void on_unreadable(struct verdicts *v, const char *message)
@@ -141,10 +146,13 @@ int cmd_verify(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	loader_kernel_of(skep, &kernel);
+	if (!v.tsv)
+		explainer_start(&v.explainer, skep);
 	for (int i = optind; i < argc; i++) {
 		v.file = argv[i];
 		judge(&kernel, &v);
 	}
+	explainer_end(&v.explainer, skep);
 	skep_free(skep);
 	return v.unreadable ? EXIT_USAGE : v.refused ? EXIT_PROBLEM : EXIT_FINE;
 }

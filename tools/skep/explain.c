@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explain.h"
+
+#include <stdlib.h>
+
+#include "kernel/kernel.h"
+
+#define TEXT_SIZE (64u << 10)
+
+static char *render(const struct explanation *e,
+		    void (*write)(const struct explanation *e, struct text *out))
+{
+	char *buf = malloc(TEXT_SIZE);
+	struct text text;
+
+	if (!buf)
+		return NULL;
+	text = text_in(buf, TEXT_SIZE);
+	write(e, &text);
+	if (text.len < TEXT_SIZE)
+		return buf;
+	/* It did not fit: once more with room for all of it. */
+	free(buf);
+	buf = malloc(text.len + 1);
+	if (buf) {
+		text = text_in(buf, text.len + 1);
+		write(e, &text);
+	}
+	return buf;
+}
+
+/* Places point into the program's BTF, so the texts are made while it is there. */
+static void on_refused(void *data, const struct verify_request *request,
+		       const struct verify_result *result)
+{
+	struct explainer *ex = data;
+	struct explanation *e;
+
+	explainer_clear(ex);
+	if (explain(request, result, &ex->opts, &e))
+		return;
+	ex->text = render(e, explain_text);
+	ex->json = render(e, explain_json);
+	explain_free(e);
+}
+
+void explainer_start(struct explainer *ex, struct skep *skep)
+{
+	skep_on_refused(skep, on_refused, ex);
+}
+
+void explainer_clear(struct explainer *ex)
+{
+	free(ex->text);
+	free(ex->json);
+	ex->text = ex->json = NULL;
+}
+
+void explainer_end(struct explainer *ex, struct skep *skep)
+{
+	skep_on_refused(skep, NULL, NULL);
+	explainer_clear(ex);
+}
