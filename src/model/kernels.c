@@ -2,6 +2,7 @@
 /* Skep's own kernel model, and those of Linuxes. */
 #include "btf/btf.h"
 #include "helpers/helpers.h"
+#include "model/kfuncs.h"
 #include "model/prog_types.h"
 #include "os/os.h"
 
@@ -29,6 +30,8 @@ static struct kernel_model *model_new(const char *name)
 
 static int finish(struct kernel_model *model, int err, struct kernel_model **out)
 {
+	if (!err)
+		err = model_kfuncs_init(model);
 	if (err) {
 		model_free(model);
 		return err;
@@ -70,6 +73,7 @@ void model_free(struct kernel_model *model)
 {
 	if (!model)
 		return;
+	model_kfuncs_release(model);
 	btf_free(model->btf);
 	os_free(model);
 }

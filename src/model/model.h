@@ -17,6 +17,7 @@ struct btf;
 struct run_ctx;
 struct map_facts;
 struct kernel_model;
+struct kfunc_proto;
 
 /*
  * A helper as the engines call it: five BPF arguments, then the run. What it returns
@@ -122,6 +123,7 @@ struct kernel_model {
 	/* Embedders' own: helper ids from HELPER_FIRST_CUSTOM. */
 	const struct helper_proto *const *custom_helpers;
 	u32 n_custom_helpers;
+	const struct kfunc_proto *kfuncs; /* KFUNC_COUNT of them (model/kfuncs.h); NULL: none */
 	const struct prog_type_model *custom_type; /* of PROG_TYPE_CUSTOM; NULL: not here */
 	/* limits */
 	u32 max_insns;           /* of a program: 1,000,000 privileged */

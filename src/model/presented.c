@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "btf/btf.h"
 #include "helpers/helpers.h"
+#include "model/presented_kfuncs.h"
 #include "model/uapi.h"
 #include "os/os.h"
 
@@ -200,7 +201,7 @@ int model_skep_btf(void **data, u32 *size)
 {
 	struct maker maker = { .b = btf_builder_new() };
 	const void *bytes;
-	int err = -ENOMEM;
+	int err;
 
 	if (!maker.b)
 		return -ENOMEM;
@@ -208,7 +209,10 @@ int model_skep_btf(void **data, u32 *size)
 	add_structs(&maker);
 	add_helper_enum(maker.b);
 	uapi_add(maker.b, maker.number, maker.alias);
-	bytes = btf_builder_data(maker.b, size);
+	err = kfuncs_add(maker.b);
+	bytes = err ? NULL : btf_builder_data(maker.b, size);
+	if (!err)
+		err = -ENOMEM;
 	if (bytes)
 		*data = os_alloc(*size);
 	if (bytes && *data) {

@@ -172,12 +172,11 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 	}
 }
 
-/* A byte count and the memory argument before it. */
-static int check_size(struct env *env, struct call_args *args, u32 i, u32 arg)
+/* The byte count in regno and the memory argument before it. */
+static int check_mem_and_size(struct env *env, u32 regno, const struct reg *ptr, bool zero_ok,
+			      u32 flags)
 {
-	u32 regno = i + 1, flags = args->proto->arg[i - 1];
-	bool zero_ok = (arg & ARG_BASE_MASK) == ARG_CONST_SIZE_OR_ZERO;
-	struct reg size = *cur_reg(env, regno), ptr = *cur_reg(env, regno - 1);
+	struct reg size = *cur_reg(env, regno);
 
 	if (size.val.smin < 0)
 		return refuse(env, -EACCES, "negative-size",
@@ -192,13 +191,63 @@ static int check_size(struct env *env, struct call_args *args, u32 i, u32 arg)
 			      "R%u unbounded memory access, use 'var &= const' or 'if (var < const)'",
 			      regno);
 	mark_precise(env, &size);
-	args->mem_max = MAX(args->mem_max, (s64)size.val.umax);
 	/* Of a size that varies it is not certain which bytes get written: they must be something. */
 	if (!scalar_is_const(&size.val) && (flags & ARG_MEM_UNINIT))
 		flags = (flags & ~(u32)ARG_MEM_UNINIT) | ARG_MEM_WRITE;
+	return check_mem_arg(env, regno - 1, ptr, (s64)size.val.umax, zero_ok, flags);
+}
+
+static int check_size(struct env *env, struct call_args *args, u32 i, u32 arg)
+{
+	u32 flags = args->proto->arg[i - 1];
+	struct reg ptr = *cur_reg(env, i);
+	int err;
+
 	if (args->proto->flags & HELPER_PACKET_ACCESS)
 		flags |= ARG_PACKET_OK;
-	return check_mem_arg(env, regno - 1, &ptr, (s64)size.val.umax, zero_ok, flags);
+	err = check_mem_and_size(env, i + 1, &ptr,
+				 (arg & ARG_BASE_MASK) == ARG_CONST_SIZE_OR_ZERO, flags);
+	if (!err)
+		args->mem_max = MAX(args->mem_max, (s64)cur_reg(env, i + 1)->val.umax);
+	return err;
+}
+
+/* ---- memory for kfuncs: read and written, maybe NULL ---- */
+
+#define KFUNC_MEM (ARG_MEM_WRITE | ARG_PACKET_OK)
+
+/* Where programs see their context as it is, it is memory, too. */
+static int ctx_as_mem(struct env *env, u32 regno, const struct reg *ptr, s64 size)
+{
+	struct reg ignored;
+	int err = size ? ctx_access(env, regno, ptr, ptr->off + size - 1, 1, ACCESS_READ, &ignored)
+		       : 0;
+
+	return err || !size ? err
+			    : ctx_access(env, regno, ptr, ptr->off + size - 1, 1, ACCESS_WRITE,
+					 &ignored);
+}
+
+int check_kfunc_mem(struct env *env, u32 regno, const struct reg *reg, s64 size)
+{
+	struct reg ptr = *reg;
+
+	if (reg_is_null(reg)) {
+		mark_precise(env, reg);
+		return 0;
+	}
+	ptr.flags &= (u16)~REG_MAYBE_NULL;
+	if (ptr.kind == REG_CTX && env->ctx && !env->ctx->fields)
+		return ctx_as_mem(env, regno, &ptr, size);
+	return check_mem_arg(env, regno, &ptr, size, true, KFUNC_MEM);
+}
+
+int check_kfunc_mem_size(struct env *env, u32 regno, const struct reg *reg, const struct reg *size)
+{
+	struct reg ptr = *reg;
+
+	ptr.flags &= (u16)~REG_MAYBE_NULL;
+	return check_mem_and_size(env, regno + 1, &ptr, true, KFUNC_MEM);
 }
 
 static bool is_size(u32 arg)
@@ -266,7 +315,7 @@ static int check_map_mem(struct env *env, struct call_args *args, u32 i, u32 arg
 
 /* ---- the rest ---- */
 
-static int check_const_str(struct env *env, u32 regno, const struct reg *ptr)
+int check_const_string(struct env *env, u32 regno, const struct reg *ptr)
 {
 	const struct map_facts *facts = env->maps.data[ptr->map].facts;
 	int err;
@@ -376,7 +425,7 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 		args->callback = reg.subprog;
 		return 0;
 	case ARG_PTR_TO_CONST_STR:
-		return check_const_str(env, i + 1, &reg);
+		return check_const_string(env, i + 1, &reg);
 	case ARG_PTR_TO_BTF_ID:
 		return check_btf_arg(env, i + 1, &reg, proto->arg_btf[i]);
 	default:

@@ -28,6 +28,11 @@ struct call_args {
 #define ARG_PACKET_OK (1u << 31)
 
 int args_check(struct env *env, struct call_args *args);
+/* Memory that a kfunc reads and writes: of known size, or of the size in the next register. */
+int check_kfunc_mem(struct env *env, u32 regno, const struct reg *reg, s64 size);
+int check_kfunc_mem_size(struct env *env, u32 regno, const struct reg *reg, const struct reg *size);
+/* A zero-terminated string in a read-only map. */
+int check_const_string(struct env *env, u32 regno, const struct reg *ptr);
 /* May that helper be used with that type of map? */
 int map_func_check(struct env *env, const struct helper_proto *proto,
 		   const struct map_facts *facts);

@@ -171,7 +171,7 @@ static int mark_end(struct env *env, struct state *state, u32 regno, u32 flags)
 	if (!frame)
 		return explore_failed(env);
 	if (frame->regs[regno].kind == REG_PACKET)
-		frame->regs[regno].flags |= (u8)flags;
+		frame->regs[regno].flags |= (u16)flags;
 	return 0;
 }
 
@@ -230,7 +230,7 @@ static enum branch decide_scalars(struct compare *c)
 static enum branch decide_packet(const struct compare *c)
 {
 	u32 op = packet_op(c->op, &c->a, &c->b);
-	u8 flags = (bounds_packet(&c->b, &c->a) ? &c->b : &c->a)->flags;
+	u16 flags = (bounds_packet(&c->b, &c->a) ? &c->b : &c->a)->flags;
 
 	if (op == BPF_JGT || op == BPF_JLE) {
 		if (flags & REG_BEYOND_END)

@@ -4,7 +4,7 @@
  * map fds in 64-bit immediates become indices into env->maps. Later passes need not check
  * encodings again.
  */
-#include "verifier/env.h"
+#include "verifier/kfunc.h"
 
 #define MAX_USED_MAPS 64
 #define MAX_VALUE_OFF (1 << 29)
@@ -147,9 +147,11 @@ int insns_check(struct env *env)
 		err = isa_decode(insn, env->len - i, &why);
 		if (err < 0)
 			return refuse(env, err, "bad-instruction", "%s", words);
-		if (insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
-			return refuse(env, -EINVAL, "unsupported",
-				      "calling kernel function is not allowed: Skep's kernel has no kfuncs yet");
+		if (insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+			err = kfunc_check_insn(env, insn);
+			if (err)
+				return err;
+		}
 		if (insn_is_ldimm64(insn)) {
 			err = resolve_ldimm64(env, i++);
 			if (err)

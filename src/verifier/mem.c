@@ -228,6 +228,11 @@ static int access_mem(struct env *env, const struct reg *ptr, const struct mem_o
 		return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s", op->regno,
 			      reg_name(env, ptr, name));
 	err = check_leak(env, op, "mem");
+	/* Only an address is known: the load probes (fixup.c), so it may go anywhere. */
+	if (!err && (ptr->flags & REG_UNTRUSTED)) {
+		env->aux[env->at].probe = true;
+		return 0;
+	}
 	return err ? err
 		   : check_mem_bounds(env, op->regno, ptr, op->off, op->size, ptr->size, false);
 }
@@ -277,12 +282,14 @@ static int access_flow_keys(struct env *env, const struct reg *ptr, const struct
 static int note_pointer(struct env *env, const struct reg *ptr)
 {
 	struct insn_aux *aux = &env->aux[env->at];
+	/* Through either of these a load probes. */
+	u8 kind = ptr->kind == REG_MEM && (ptr->flags & REG_UNTRUSTED) ? REG_BTF : ptr->kind;
 
-	if (!aux->mem_kind || aux->mem_kind == ptr->kind) {
-		aux->mem_kind = ptr->kind;
+	if (!aux->mem_kind || aux->mem_kind == kind) {
+		aux->mem_kind = kind;
 		return 0;
 	}
-	if (!is_rewritten(ptr->kind) && !is_rewritten(aux->mem_kind))
+	if (!is_rewritten(kind) && !is_rewritten(aux->mem_kind))
 		return 0;
 	return refuse(env, -EINVAL, "mixed-pointers",
 		      "same insn cannot be used with different pointers");

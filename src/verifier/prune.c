@@ -198,7 +198,8 @@ bool state_covers(struct env *env, const struct state *old, const struct state *
 	struct cover c;
 	bool covers;
 
-	if (old->n_refs != cur->n_refs || !same_place(old, cur))
+	if (old->n_refs != cur->n_refs || old->rcu_depth != cur->rcu_depth ||
+	    old->preempt_depth != cur->preempt_depth || !same_place(old, cur))
 		return false;
 	c.env = env;
 	c.mode = mode;

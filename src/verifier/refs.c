@@ -127,8 +127,5 @@ int ref_check_none(struct env *env, const char *what)
 		refuse_more(env, "%s would lead to reference leak", what);
 		return err;
 	}
-	if (ref_find(env->cur, REF_BIT(REF_IRQ), 0, NULL))
-		return refuse(env, -EINVAL, "irq-disabled",
-			      "%s cannot be used inside bpf_local_irq_save-ed region", what);
-	return 0;
+	return sections_check_closed(env, what);
 }

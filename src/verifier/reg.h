@@ -44,12 +44,23 @@ enum reg_flag {
 	REG_ADD_CONST = 1 << 4,	 /* scalar with id: is the id's value + off (linked scalars) */
 	REG_AT_END = 1 << 5,	 /* packet: this address is known to be >= the packet's end */
 	REG_BEYOND_END = 1 << 6, /* and > */
+	/*
+	 * REG_BTF without TRUSTED, RCU or a reference: a pointer that a program type gives with
+	 * the promise that the object lives (Linux's old ptr_). With REG_UNTRUSTED nothing is
+	 * promised: loads through it are made so that they cannot fault.
+	 */
+	REG_UNTRUSTED = 1 << 7,
+	REG_RCU = 1 << 8,     /* alive as long as the RCU section lasts */
+	REG_PERCPU = 1 << 9,  /* REG_BTF: the variable of one CPU is found by per_cpu_ptr */
+	REG_USER = 1 << 10,   /* REG_BTF: an address in user memory */
+	REG_OWN_TYPE = 1 << 11, /* REG_BTF: allocated by the program; btf_id is in its own BTF */
+	REG_NON_OWNING = 1 << 12, /* REG_OWN_TYPE: alive as long as the lock is held */
 };
 
 struct reg {
-	u8 kind;  /* enum reg_kind */
-	u8 flags; /* enum reg_flag */
-	u8 frame; /* REG_STACK: whose stack; REG_MAP_KEY: which callback's */
+	u8 kind;   /* enum reg_kind */
+	u8 frame;  /* REG_STACK: whose stack; REG_MAP_KEY: which callback's */
+	u16 flags; /* enum reg_flag */
 	s32 off;  /* pointers: the known part; scalars: delta with REG_ADD_CONST */
 	u32 id;	  /* same id, same value: nullness, packet ranges, linked scalars. 0: none */
 	union {

@@ -79,6 +79,8 @@ struct state {
 	u32 depth; /* index of the running frame */
 	struct ref *refs;
 	u32 n_refs, n_locks;
+	u32 rcu_depth;	   /* bpf_rcu_read_lock without its unlock */
+	u32 preempt_depth; /* bpf_preempt_disable without its enable */
 	struct checkpoint *parent; /* last remembered state on this path (loops.c) */
 	u32 may_goto_depth;
 	u32 callback_unroll_depth;

@@ -96,6 +96,12 @@ int socket_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u3
 int flow_keys_access(struct env *env, const struct reg *ptr, s64 off, u32 size);
 
 /* ---- btf_ptr.c ---- */
+/* Whose ids a REG_BTF's btf_id is: the kernel's or the program's own. */
+const struct btf *btf_of(const struct env *env, const struct reg *reg);
+/* The object lives, and will while the program runs or until it releases it. */
+bool btf_is_trusted(const struct reg *reg);
+/* An argument: only a known distance from the object's start is allowed. */
+int btf_fixed_offset(struct env *env, u32 regno, const struct reg *reg);
 /* A read through a pointer to a presented kernel object. */
 int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded);
@@ -120,6 +126,14 @@ int callback_call(struct env *env, const struct call_args *args);
 int async_callback(struct env *env, u32 subprog, u32 map, bool sleepable);
 int exit_step(struct env *env);
 int early_return(struct env *env);
+
+/* ---- sections.c ---- */
+/* May the program sleep at all? (Whether it may here: see in_rcu and env->cur's depths.) */
+bool in_sleepable(const struct env *env);
+/* Is RCU held, by a section or by the nature of the program? */
+bool in_rcu(const struct env *env);
+/* Fails inside any section: at exit, and before a tail call. */
+int sections_check_closed(struct env *env, const char *what);
 
 /* ---- refs.c ---- */
 /* A new object is held, or (as) interrupts are off; *id names it. */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call of a kfunc while it is checked: what its BTF prototype says, and what its arguments
+ * say about its result. kfunc.c is the call as a whole, kfunc_args.c finds out what each
+ * argument must be and has a table with one check a kind, kfunc_ret.c makes the result.
+ */
+#ifndef SKEP_VERIFIER_KFUNC_H
+#define SKEP_VERIFIER_KFUNC_H
+
+#include "btf/btf.h"
+#include "model/kfuncs.h"
+#include "verifier/step.h"
+
+/* What an argument is, from its type and the suffix of its name. */
+enum karg_kind {
+	KARG_IGNORED, /* __ign, __prog: the register may hold anything */
+	KARG_SCALAR,
+	KARG_NULL, /* __nullable, and NULL it is */
+	KARG_CTX,
+	KARG_ALLOC_OBJ, /* __alloc: an object of the program's own */
+	KARG_REFCOUNTED, /* __refcounted_kptr */
+	KARG_DYNPTR,
+	KARG_ITER,
+	KARG_LIST_HEAD,
+	KARG_LIST_NODE,
+	KARG_RB_ROOT,
+	KARG_RB_NODE,
+	KARG_CONST_STR, /* __str */
+	KARG_MAP,	/* __map */
+	KARG_WORKQUEUE,
+	KARG_TIMER,
+	KARG_TASK_WORK,
+	KARG_IRQ_FLAG,
+	KARG_RES_LOCK,
+	KARG_BTF,      /* a kernel object */
+	KARG_CALLBACK,
+	KARG_MEM,      /* memory of the size of the type that is pointed to */
+	KARG_MEM_SIZE, /* memory whose size is the next argument: __sz, __szk */
+	KARG_COUNT
+};
+
+struct kfunc_call {
+	const struct kfunc_proto *kfunc;
+	const struct btf *btf;
+	const struct btf_type *proto;
+	const struct btf_param *params;
+	u32 n_args;
+	/* what the arguments said: */
+	u32 ref;	 /* reference of a pointer among them; 0: none */
+	u32 release_reg; /* register with the reference that KF_RELEASE takes; 0: none */
+	u32 release_ref; /* that reference */
+	bool has_const;	 /* __k, __szk */
+	u64 constant;
+	u32 ret_size; /* rdonly_buf_size, rdwr_buf_size: bytes behind the result */
+	bool ret_rdonly;
+	bool has_map;
+	u32 map;	 /* index into env->maps */
+	bool has_callback;
+	u32 callback;	 /* subprogram */
+	u32 ret_btf_id;	 /* cast_to_kern_ctx, rdonly_cast: what the result points to */
+	u32 arg_btf_id;	 /* KARG_ALLOC_OBJ, KARG_REFCOUNTED: type of the object, in the program's BTF */
+	bool arg_is_owning;
+};
+
+/* One argument while it is checked; kind_type is what it points to (modifiers skipped). */
+struct kfunc_arg {
+	u32 index, regno;
+	const struct btf_param *param;
+	const char *name;
+	u32 target_id;
+	const struct btf_type *target; /* NULL: void */
+	const char *target_name;
+	struct reg reg; /* a copy */
+	bool skip_next; /* set by a check that has taken the next argument, too */
+};
+
+typedef int (*karg_check)(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg);
+
+/* ---- kfunc.c ---- */
+int kfunc_step(struct env *env, const struct bpf_insn *insn);
+/* The kfunc that an instruction calls; NULL: none of this model's, or no such call at all. */
+const struct kfunc_proto *kfunc_of(const struct env *env, const struct bpf_insn *insn);
+/* At load: is there such a function? Asked also for calls that no path reaches. */
+int kfunc_check_insn(struct env *env, const struct bpf_insn *insn);
+
+/* ---- kfunc_args.c ---- */
+int kfunc_args_check(struct env *env, struct kfunc_call *call);
+/* Does the parameter's name end in suffix ("__sz")? */
+bool karg_has_suffix(const struct kfunc_call *call, u32 index, const char *suffix);
+
+/* ---- kfunc_ret.c ---- */
+int kfunc_set_result(struct env *env, struct kfunc_call *call);
+
+/* ---- kinds whose rules stand in other files ---- */
+int kfunc_btf_arg(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* btf_ptr.c */
+int kfunc_irq_flag(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* sections.c */
+
+/* ---- sections.c: RCU, preemption, interrupts ---- */
+int kfunc_sections(struct env *env, struct kfunc_call *call);
+
+#endif
