@@ -12,7 +12,7 @@
 
 #define MAX_OBJECT ((size_t)256 << 20)
 
-int loader_read_file(const char *path, void **bytes, size_t *size)
+int read_whole_file(const char *path, void **bytes, size_t *size)
 {
 	FILE *in = fopen(path, "re");
 	size_t cap = 0, n;

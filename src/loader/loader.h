@@ -49,7 +49,12 @@ struct loader_error {
 	char text[4096];
 };
 
-enum loader_verdict { LOADER_NOT_TRIED, LOADER_ACCEPTED, LOADER_REFUSED };
+enum loader_verdict {
+	LOADER_NOT_TRIED,
+	LOADER_ACCEPTED,
+	LOADER_REFUSED,
+	LOADER_UNJUDGED, /* by loader_judge: something is missing that a verdict needs */
+};
 
 struct loader_prog {
 	const char *name;
@@ -63,8 +68,9 @@ struct loader_prog {
 	int err;          /* refused: negative errno */
 	u64 load_ns;      /* the PROG_LOAD that decided */
 	u64 insns;        /* instructions the verifier went through; 0: not told */
+	u64 states, peak_states;
 	const char *log;  /* the verifier's, or NULL */
-	char reason[512]; /* refused: one line */
+	char reason[512]; /* refused, unjudged: one line */
 	char where[512];  /* "file.c:12: source text", or "" */
 };
 
@@ -106,14 +112,24 @@ void loader_set_log_level(struct loader *loader, u32 log_level);
 /* All wanted programs, or none: libbpf stops at the first that is refused. */
 int loader_load(struct loader *loader, struct loader_error *error);
 
+/* How loader_judge works, and whom it tells. */
+struct loader_judge {
+	u32 log_level; /* for prog->log; 0: what is refused has the verifier's message there */
+	/* Before a program is judged; may be NULL. */
+	void (*begin)(void *data, const struct loader_prog *prog);
+	/* prog->fd is valid until it returns. */
+	void (*seen)(void *data, const struct loader_prog *prog);
+	/* A program that needs no verdict; may be NULL. */
+	bool (*skip)(void *data, const char *name);
+	void *data;
+};
+
 /*
- * Judges every program of an object alone, so that one refusal hides no other. seen is called
- * for each in turn; fds are closed when it returns. -errno when the object does not open,
- * -ENOENT when it has no programs.
+ * Judges every program of an object alone: what is wrong with one hides no other. -errno when
+ * the object cannot be read at all, -ENOENT when it has no programs.
  */
 int loader_judge(const struct loader_kernel *kernel, const struct loader_source *source,
-		 u32 log_level, void (*seen)(void *data, const struct loader_prog *prog),
-		 void *data, struct loader_error *error);
+		 const struct loader_judge *how, struct loader_error *error);
 
 /* C declarations of all types in raw BTF ("vmlinux.h"), through put. 0 or -errno. */
 int loader_btf_to_c(const void *btf, size_t size, void (*put)(void *data, const char *text),

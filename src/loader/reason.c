@@ -81,7 +81,6 @@ void reason_from_log(struct loader_prog *prog, const char *cause)
 {
 	struct line reason = { 0 }, source = { 0 }, place = { 0 };
 	const char *at = prog->log ? prog->log : "";
-	const char *processed;
 
 	while (*at) {
 		struct line line = next_line(&at);
@@ -100,7 +99,27 @@ void reason_from_log(struct loader_prog *prog, const char *cause)
 	else
 		snprintf(prog->reason, sizeof(prog->reason), "%s",
 			 cause[0] ? cause : strerror(-prog->err));
-	processed = prog->log ? strstr(prog->log, "processed ") : NULL;
-	if (processed)
-		prog->insns = strtoull(processed + strlen("processed "), NULL, 10);
+	figures_from_log(prog, prog->log ? prog->log : "");
+}
+
+static u64 number_after(const char *text, const char *label)
+{
+	const char *at = strstr(text, label);
+
+	return at ? strtoull(at + strlen(label), NULL, 10) : 0;
+}
+
+void figures_from_log(struct loader_prog *prog, const char *log)
+{
+	const char *last = NULL;
+
+	for (const char *at = log; (at = strstr(at, "processed ")) != NULL; at++)
+		last = at;
+	if (!last)
+		return;
+	prog->insns = number_after(last, "processed ");
+	prog->states = number_after(last, "total_states ");
+	prog->peak_states = number_after(last, "peak_states ");
+	if (strstr(log, "verification time "))
+		prog->load_ns = 1000 * number_after(log, "verification time ");
 }

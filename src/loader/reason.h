@@ -7,5 +7,7 @@
 
 /* Fills prog->reason, prog->where and prog->insns from prog->log; without a log, from cause. */
 void reason_from_log(struct loader_prog *prog, const char *cause);
+/* The figures of the last lines: instructions, states, time. */
+void figures_from_log(struct loader_prog *prog, const char *log);
 
 #endif

@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct skep *skep;
 	static struct loader_kernel kernel;
 	struct loader_source source = { .path = "input", .bytes = data, .size = size };
+	struct loader_judge how = { .log_level = 2, .seen = seen };
 	struct loader_error error;
 	struct loader *loader;
 	u32 btf_size;
@@ -37,6 +38,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	loader_btf(loader, &btf_size);
 	loader_load(loader, &error);
 	loader_close(loader);
-	loader_judge(&kernel, &source, 2, seen, NULL, &error);
+	loader_judge(&kernel, &source, &how, &error);
 	return 0;
 }

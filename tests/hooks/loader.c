@@ -127,9 +127,10 @@ TEST(each_program_is_judged_alone)
 	struct loader_error error;
 	struct loader_source source = object();
 	char seen[128] = "";
+	struct loader_judge how = { .seen = note_verdict, .data = seen };
 
 	need_linux_bpf();
-	CHECK_EQ(loader_judge(&counting, &source, 0, note_verdict, seen, &error), 0);
+	CHECK_EQ(loader_judge(&counting, &source, &how, &error), 0);
 	CHECK_STR(seen, "good+ bad- newer+ ");
 }
 
