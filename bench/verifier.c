@@ -297,13 +297,12 @@ static void bench_entries(const char *path)
 
 struct row {
 	char name[80];
-	struct figures ours;
+	struct figures ours, theirs;
 };
 
 struct object_rows {
 	const char *file;
 	VEC(struct row) rows;
-	size_t at;
 };
 
 static const char *base_name(const char *path)
@@ -329,12 +328,14 @@ static void add_theirs(void *data, const struct loader_prog *prog)
 {
 	struct object_rows *o = data;
 	struct figures theirs = linux_side.last;
-	struct row *row = o->at < o->rows.len ? &o->rows.data[o->at++] : NULL;
+	char name[sizeof(o->rows.data->name)];
 
 	if (prog->verdict != LOADER_ACCEPTED)
 		theirs = (struct figures){ 0 };
-	if (row)
-		record(row->name, &row->ours, &theirs);
+	snprintf(name, sizeof(name), "%s %s", base_name(o->file), prog->name);
+	for (size_t i = 0; i < o->rows.len; i++)
+		if (!strcmp(o->rows.data[i].name, name))
+			o->rows.data[i].theirs = theirs;
 	linux_side.last = (struct figures){ 0 };
 }
 
@@ -343,15 +344,16 @@ static void bench_object(const char *path, const void *bytes, size_t size)
 	struct object_rows o = { .file = path };
 	struct loader_source source = { .path = path, .bytes = bytes, .size = size };
 	struct loader_error error = { 0 };
-	const struct figures none = { 0 };
+	const struct loader_judge ours = { .seen = keep_ours, .data = &o };
+	const struct loader_judge theirs = { .seen = add_theirs, .data = &o };
 
-	if (loader_judge(&skep_kernel, &source, 0, keep_ours, &o, &error) && every_row)
+	if (loader_judge(&skep_kernel, &source, &ours, &error) && every_row)
 		printf("%-50.50s skipped: %.*s\n", base_name(path),
 		       (int)strcspn(error.text, "\n"), error.text);
 	if (have_linux && o.rows.len)
-		loader_judge(&linux_kernel, &source, 0, add_theirs, &o, &error);
-	for (; o.at < o.rows.len; o.at++)
-		record(o.rows.data[o.at].name, &o.rows.data[o.at].ours, &none);
+		loader_judge(&linux_kernel, &source, &theirs, &error);
+	for (size_t i = 0; i < o.rows.len; i++)
+		record(o.rows.data[i].name, &o.rows.data[i].ours, &o.rows.data[i].theirs);
 	vec_release(&o.rows);
 }
 

@@ -43,8 +43,8 @@ struct skep {
 	u32 cpus;
 	struct run_slot *slots; /* cpus of them */
 	u64 default_budget;     /* 0: none */
-	refused_fn *refused;    /* told of programs that the verifier refused; may be NULL */
-	void *refused_data;
+	verified_fn *verified; /* told of verdicts; may be NULL */
+	void *verified_data;
 	/* Lines of trace_printk of runs in this process; NULL: dropped. */
 	void (*trace)(void *data, const char *line, size_t len);
 	void *trace_data;

@@ -165,12 +165,12 @@ void map_event_notify(u32 map_handle);
 struct skep *skep_new_verifier(struct kernel_model *model);
 
 /*
- * Who is told of each program that the verifier refuses, while the request and its maps are
- * still there to be looked at (explain/explain.h). fn NULL: nobody.
+ * Who is told of each verdict of PROG_LOAD, while the request and its maps are still there to be
+ * looked at (explain/explain.h). fn NULL: nobody.
  */
-typedef void refused_fn(void *data, const struct verify_request *request,
-			const struct verify_result *result);
-void skep_on_refused(struct skep *skep, refused_fn *fn, void *data);
+typedef void verified_fn(void *data, const struct verify_request *request,
+			 const struct verify_result *result, int err);
+void skep_on_verified(struct skep *skep, verified_fn *fn, void *data);
 
 /* What programs are verified against; embedders' helpers are added to it. */
 struct kernel_model *skep_model(struct skep *skep);

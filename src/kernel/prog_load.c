@@ -353,7 +353,7 @@ static int take_fd_array(struct load *load)
 /* ---- verification ---- */
 
 /* Feature probes ask without a log, and want no explanation. */
-static void tell_refused(struct load *load, const struct verify_request *request,
+static void log_explanation(struct load *load, const struct verify_request *request,
 			 struct user_log *log)
 {
 	struct skep *skep = load->skep;
@@ -361,8 +361,6 @@ static void tell_refused(struct load *load, const struct verify_request *request
 
 	if (!request->log)
 		return;
-	if (skep->refused)
-		skep->refused(skep->refused_data, request, &load->result);
 	if (!(skep->flags & SKEP_EXPLAIN) ||
 	    explain(request, &load->result, &(struct explain_opts){ 0 }, &e))
 		return;
@@ -403,8 +401,10 @@ static int run_verifier(struct load *load, struct user_log *log)
 
 	int err = verify(&request, &load->result);
 
+	if (load->skep->verified)
+		load->skep->verified(load->skep->verified_data, &request, &load->result, err);
 	if (err)
-		tell_refused(load, &request, log);
+		log_explanation(load, &request, log);
 	return err;
 }
 

@@ -148,10 +148,10 @@ void skep_free(struct skep *skep)
 	skep_destroy(skep);
 }
 
-void skep_on_refused(struct skep *skep, refused_fn *fn, void *data)
+void skep_on_verified(struct skep *skep, verified_fn *fn, void *data)
 {
-	skep->refused = fn;
-	skep->refused_data = data;
+	skep->verified = fn;
+	skep->verified_data = data;
 }
 
 struct kernel_model *skep_model(struct skep *skep)

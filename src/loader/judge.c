@@ -69,12 +69,34 @@ static int stand_in_fd(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+/*
+ * Sizes that an object leaves to its loader, which knows how many CPUs there are or what was
+ * asked for on the command line. Any that the kernel takes will do.
+ */
+static void complete_map(union bpf_attr *attr)
+{
+	bool sized_in_pages =
+	    attr->map_type == BPF_MAP_TYPE_RINGBUF || attr->map_type == BPF_MAP_TYPE_USER_RINGBUF;
+
+	if (!attr->max_entries)
+		attr->max_entries = sized_in_pages ? 4096 : 1024;
+	if (!attr->value_size && attr->map_type == BPF_MAP_TYPE_STACK_TRACE)
+		attr->value_size = 127 * sizeof(u64);
+}
+
 static int judge_map_create(struct loader *loader, union bpf_attr *attr, unsigned int size)
 {
 	struct judging *judging = loader->judging;
 	int fd = below(loader, BPF_MAP_CREATE, attr, size);
 	struct stand_in *made;
 
+	if (fd < 0 && errno == EINVAL) {
+		union bpf_attr whole = { 0 };
+
+		memcpy(&whole, attr, MIN(size, sizeof(whole)));
+		complete_map(&whole);
+		fd = below(loader, BPF_MAP_CREATE, &whole, size);
+	}
 	/* libbpf tries again without the types of key and value. */
 	if (fd >= 0 || attr->btf_key_type_id || attr->btf_value_type_id)
 		return fd;
@@ -127,8 +149,8 @@ static void blame_map(struct loader *loader, struct loader_prog *prog, const str
 	if (!has_map_type(loader, map->type))
 		tell_lacking_map(map->name, map->type, prog->reason, sizeof(prog->reason));
 	else
-		snprintf(prog->reason, sizeof(prog->reason), "map '%s' cannot be made: %s", map->name,
-			 strerror(-map->err));
+		snprintf(prog->reason, sizeof(prog->reason), "map '%s' cannot be made: %s",
+			 map->name, strerror(-map->err));
 }
 
 /* A first load tells verdict, cause and figures; a second, for the log that is asked for. */
@@ -281,8 +303,8 @@ static void settle_early(struct judging *judging, const void *bytes)
 			judging->n_done++;
 			continue;
 		}
-		extern_name = elf_strong_reference(bytes, prog->name, judging->missing,
-						   judging->n_missing);
+		extern_name =
+		    elf_strong_reference(bytes, prog->name, judging->missing, judging->n_missing);
 		if (extern_name) {
 			prog->verdict = LOADER_REFUSED;
 			prog->err = -ESRCH;
@@ -291,7 +313,8 @@ static void settle_early(struct judging *judging, const void *bytes)
 		} else if (!prog->type) {
 			unjudge(prog, "no program type goes with SEC(\"%s\")", prog->section);
 		} else if (prog->type == PROG_TYPE_CUSTOM && !prog->expected_attach_type) {
-			unjudge(prog, "SEC(\"%s\") needs an embedding program that adds this context",
+			unjudge(prog,
+				"SEC(\"%s\") needs an embedding program that adds this context",
 				prog->section);
 		} else {
 			continue;
@@ -299,6 +322,21 @@ static void settle_early(struct judging *judging, const void *bytes)
 		loader_want(loader, i, false);
 		finish(judging, i);
 	}
+}
+
+/* "failed to find kernel BTF type ID of 'NAME'" */
+static bool lacks_target(const struct loader *loader, struct loader_prog *prog)
+{
+	const char *at = strstr(loader->warnings, "failed to find kernel BTF type ID of '");
+	const char *name = at ? strchr(at, '\'') + 1 : NULL;
+
+	if (!at)
+		return false;
+	prog->verdict = LOADER_REFUSED;
+	prog->err = -ESRCH;
+	snprintf(prog->reason, sizeof(prog->reason), "this kernel has no '%.*s' to attach to",
+		 (int)strcspn(name, "'"), name);
+	return true;
 }
 
 /* libbpf gave up at this program, before or instead of a PROG_LOAD. */
@@ -314,7 +352,7 @@ static void settle_refused(struct judging *judging, struct loader_prog *prog, in
 		judging->how->begin(judging->how->data, prog);
 	if (strstr(loader->warnings, "no BTF-based attach target"))
 		unjudge(prog, "SEC(\"%s\") names no target: a loader sets it", prog->section);
-	else
+	else if (!lacks_target(loader, prog))
 		refuse(loader, prog, err);
 	finish(judging, index);
 }
@@ -361,7 +399,8 @@ static u32 programs_of(struct judging *judging, const struct loader *loader)
 	judging->done = calloc(judging->n + 1, sizeof(bool));
 	judging->tokens = calloc(judging->n + 1, TOKEN_SIZE);
 	for (u32 i = 0; judging->done && i < judging->n; i++)
-		if (judging->how->skip && judging->how->skip(judging->how->data, loader->progs[i].name)) {
+		if (judging->how->skip &&
+		    judging->how->skip(judging->how->data, loader->progs[i].name)) {
 			judging->done[i] = true;
 			judging->n_done++;
 		}
@@ -402,6 +441,7 @@ static int one_round(struct judging *judging, const struct loader_kernel *kernel
 		err = log_make(loader);
 	if (!err) {
 		loader->judging = judging;
+		loader->kernel.judging = true;
 		prepare_programs(judging);
 		settle_early(judging, judging->source->bytes);
 	}

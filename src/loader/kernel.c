@@ -7,19 +7,24 @@
 
 #include <skep/bpf.h>
 
+/* Of a Linux, maps of all types can be described; of Skep's kernel, only those it has. */
+static bool skep_has_map_type(void *data, u32 type)
+{
+	return skep_model(data)->is_linux ? map_can_describe(type) : map_ops_of(type) != NULL;
+}
+
 static int skep_bpf_of(void *data, int cmd, union bpf_attr *attr, unsigned int size)
 {
+	if (cmd == BPF_MAP_CREATE && !skep_has_map_type(data, attr->map_type)) {
+		errno = EINVAL;
+		return -1;
+	}
 	return skep_bpf(data, cmd, attr, size);
 }
 
 static int skep_context_of(void *data, const char *name)
 {
 	return custom_find_context(skep_custom(data), name);
-}
-
-static bool skep_has_map_type(void *data, u32 type)
-{
-	return skep_verify_only(data) ? map_can_describe(type) : map_ops_of(type) != NULL;
 }
 
 /* A type without a context has its helpers listed, and nothing that could run it. */

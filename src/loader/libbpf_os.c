@@ -15,6 +15,9 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <zlib.h>
+
+#include "btf/btf.h"
 
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
@@ -56,6 +59,9 @@ int skep_libbpf_uname(struct utsname *name);
 int skep_libbpf_statfs64(const char *path, struct statfs64 *fs);
 int skep_libbpf_mkdir(const char *path, mode_t mode);
 int skep_libbpf_setrlimit64(int resource, const struct rlimit64 *limit);
+gzFile skep_libbpf_gzopen(const char *path, const char *mode);
+gzFile skep_libbpf_gzopen64(const char *path, const char *mode)
+    __attribute__((alias("skep_libbpf_gzopen")));
 /* Where long is 64 bits these are the same functions. */
 int skep_libbpf_open(const char *path, int flags, ...) __attribute__((alias("skep_libbpf_open64")));
 FILE *skep_libbpf_fopen(const char *path, const char *mode)
@@ -94,9 +100,20 @@ static bool is_machine(void)
 	return current && current->machine;
 }
 
+/* May files of the machine's kernel be made and asked about? */
+static bool is_machine_for_good(void)
+{
+	return is_machine() && !current->judging;
+}
+
 static bool is_vmlinux_btf(const char *path)
 {
 	return !is_machine() && strcmp(path, VMLINUX_BTF) == 0;
+}
+
+static bool is_symbols(const char *path)
+{
+	return strcmp(path, "/proc/kallsyms") == 0;
 }
 
 /*
@@ -112,6 +129,8 @@ static bool is_hidden(const char *path)
 
 	if (is_machine())
 		return false;
+	if (is_symbols(path))
+		return !current || !current->machine_symbols;
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (strncmp(path, prefixes[i], strlen(prefixes[i])) == 0)
 			return true;
@@ -137,6 +156,40 @@ static int open_btf(void)
 		return -1;
 	}
 	return fd;
+}
+
+/*
+ * Functions and variables of the BTF as /proc/kallsyms would list them. Their addresses are
+ * made up: to the verifier an address is a number like any other.
+ */
+static FILE *open_symbols(void)
+{
+	FILE *file = tmpfile();
+	struct btf *btf = NULL;
+
+	if (file && current->btf)
+		btf_parse(current->btf, (u32)current->btf_size, NULL, NULL, &btf);
+	for (u32 id = 1; btf && id < btf->n_types; id++) {
+		const struct btf_type *t = btf_type(btf, id);
+
+		if (btf_kind(t) == BTF_KIND_FUNC || btf_kind(t) == BTF_KIND_VAR)
+			fprintf(file, "%llx T %s\n", 0xffffffff81000000ull + 16ull * id,
+				btf_name(btf, t->name_off));
+	}
+	btf_free(btf);
+	if (file)
+		rewind(file);
+	return file;
+}
+
+/* The kernel's configuration. Where there is none, a judge takes all of it as not set. */
+gzFile skep_libbpf_gzopen(const char *path, const char *mode)
+{
+	gzFile file = gzopen(path, mode);
+
+	if (!file && current && current->judging && strcmp(path, "/proc/config.gz") == 0)
+		file = gzopen("/dev/null", mode);
+	return file;
 }
 
 int skep_libbpf_open64(const char *path, int flags, ...)
@@ -170,11 +223,12 @@ FILE *skep_libbpf_fopen64(const char *path, const char *mode)
 			close(fd);
 		return file;
 	}
-	if (is_hidden(path)) {
-		errno = ENOENT;
-		return NULL;
-	}
-	return fopen(path, mode);
+	if (!is_hidden(path))
+		return fopen(path, mode);
+	if (is_symbols(path) && current && current->judging)
+		return open_symbols();
+	errno = ENOENT;
+	return NULL;
 }
 
 static int check_access(int dir, const char *path, int mode, int flags)
@@ -210,7 +264,7 @@ int skep_libbpf_uname(struct utsname *name)
 /* Pins are names inside the kernel object: every path is on its bpffs, and needs no directory. */
 int skep_libbpf_statfs64(const char *path, struct statfs64 *fs)
 {
-	if (is_machine())
+	if (is_machine_for_good())
 		return statfs64(path, fs);
 	memset(fs, 0, sizeof(*fs));
 	fs->f_type = BPF_FS_MAGIC;
@@ -219,11 +273,11 @@ int skep_libbpf_statfs64(const char *path, struct statfs64 *fs)
 
 int skep_libbpf_mkdir(const char *path, mode_t mode)
 {
-	return is_machine() ? mkdir(path, mode) : 0;
+	return is_machine_for_good() ? mkdir(path, mode) : 0;
 }
 
 /* libbpf raises RLIMIT_MEMLOCK for old kernels: not this process's business. */
 int skep_libbpf_setrlimit64(int resource, const struct rlimit64 *limit)
 {
-	return is_machine() ? setrlimit64(resource, limit) : 0;
+	return is_machine_for_good() ? setrlimit64(resource, limit) : 0;
 }

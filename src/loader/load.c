@@ -80,8 +80,8 @@ static const char *type_name(const char *name)
 
 void tell_lacking_map(const char *name, u32 type, char *out, size_t size)
 {
-	snprintf(out, size, "map '%s' has type %s, which Skep does not have yet (docs/STATUS.md)%s", name,
-		 type_name(libbpf_bpf_map_type_str((enum bpf_map_type)type)),
+	snprintf(out, size, "map '%s' has type %s, which Skep does not have yet (docs/STATUS.md)%s",
+		 name, type_name(libbpf_bpf_map_type_str((enum bpf_map_type)type)),
 		 type == BPF_MAP_TYPE_PERF_EVENT_ARRAY ? "; use a ringbuf" : "");
 }
 
@@ -151,8 +151,8 @@ int loader_load(struct loader *loader, struct loader_error *error)
 	refused = find_refused(loader);
 	if (refused) {
 		refuse(loader, refused, err);
-		return tell_error(error, err, "%s: program %s (%s) is refused: %s%s%s", loader->name,
-				  refused->name, refused->section, refused->reason,
+		return tell_error(error, err, "%s: program %s (%s) is refused: %s%s%s",
+				  loader->name, refused->name, refused->section, refused->reason,
 				  refused->where[0] ? "\n    at " : "", refused->where);
 	}
 	cause_of(loader, err, cause, sizeof(cause));

@@ -62,6 +62,18 @@ static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list 
 }
 
 /* The last warning that names a cause, without its newline. */
+/* What libbpf says once more on its way out of a failure that it has told already. */
+static bool is_consequence(const char *line, size_t len)
+{
+	static const char *const texts[] = { "failed to load object", "': failed to load: ",
+					     "failed to prepare load attributes" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (memmem(line, len, texts[i], strlen(texts[i])))
+			return true;
+	return false;
+}
+
 void last_warning(const struct loader *loader, char *out, size_t size)
 {
 	const char *start = loader->warnings, *best = "";
@@ -70,7 +82,7 @@ void last_warning(const struct loader *loader, char *out, size_t size)
 	while (*start) {
 		size_t len = strcspn(start, "\n");
 
-		if (len && strncmp(start, "failed to load object", 21)) {
+		if (len && !is_consequence(start, len)) {
 			best = start;
 			best_len = len;
 		}
@@ -237,9 +249,9 @@ static int fail_open(const struct loader *loader, int err, const char *cause,
 	if (err == -ENOMEM)
 		return tell_error(error, err, "%s: out of memory", loader->name);
 	return tell_error(error, err,
-		    "%s: cannot be read as an eBPF object: %s\n"
-		    "Compile it with: clang -target bpf -g -O2 -c prog.bpf.c -o prog.bpf.o",
-		    loader->name, cause[0] ? cause : strerror(-err));
+			  "%s: cannot be read as an eBPF object: %s\n"
+			  "Compile it with: clang -target bpf -g -O2 -c prog.bpf.c -o prog.bpf.o",
+			  loader->name, cause[0] ? cause : strerror(-err));
 }
 
 /* "dir/prog.bpf.o" is object "prog": what libbpf names .rodata and such after. */
@@ -329,7 +341,7 @@ static int open_source(struct loader *loader, const struct loader_source *source
 }
 
 int open_loader(const struct loader_kernel *kernel, const struct loader_source *source,
-		   const struct open_how *how, struct loader **out, struct loader_error *error)
+		const struct open_how *how, struct loader **out, struct loader_error *error)
 {
 	struct loader *loader = calloc(1, sizeof(*loader));
 	int err;

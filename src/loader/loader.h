@@ -36,6 +36,11 @@ struct loader_kernel {
 	bool (*has_prog_type)(void *data, u32 type);
 	/* This really is the kernel of the machine: files below /sys and /proc are its own. */
 	bool machine;
+	/* btf is that of the machine's kernel: so are the addresses in /proc/kallsyms. */
+	bool machine_symbols;
+	/* Only verdicts are wanted: no file is made or asked about, symbols that cannot be looked
+	 * up are none. */
+	bool judging;
 };
 
 /* The kernel of this machine, asked through the real bpf(2). */
@@ -65,9 +70,9 @@ struct loader_prog {
 	bool optional; /* SEC("?..."): loaded only when asked for */
 	int fd;        /* -1 unless accepted */
 	enum loader_verdict verdict;
-	int err;          /* refused: negative errno */
-	u64 load_ns;      /* the PROG_LOAD that decided */
-	u64 insns;        /* instructions the verifier went through; 0: not told */
+	int err;     /* refused: negative errno */
+	u64 load_ns; /* the PROG_LOAD that decided */
+	u64 insns;   /* instructions the verifier went through; 0: not told */
 	u64 states, peak_states;
 	const char *log;  /* the verifier's, or NULL */
 	char reason[512]; /* refused, unjudged: one line */

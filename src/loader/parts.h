@@ -64,7 +64,7 @@ struct open_how {
 };
 
 int open_loader(const struct loader_kernel *kernel, const struct loader_source *source,
-		   const struct open_how *how, struct loader **out, struct loader_error *error);
+		const struct open_how *how, struct loader **out, struct loader_error *error);
 
 /* ---- load.c ---- */
 
@@ -110,8 +110,7 @@ void elf_isolate(void *bytes, const char *section);
  */
 const char *elf_strong_reference(const void *bytes, const char *program, char names[][64], u32 n);
 /* Calls seen with the name of each section that holds programs. */
-void elf_each_section(const void *bytes, void (*seen)(void *data, const char *section),
-		      void *data);
+void elf_each_section(const void *bytes, void (*seen)(void *data, const char *section), void *data);
 /* And with the name of each program in a section. */
 void elf_each_program(const void *bytes, const char *section,
 		      void (*seen)(void *data, const char *name), void *data);

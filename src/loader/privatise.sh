@@ -13,7 +13,7 @@ shift 3
 
 set --
 for name in stderr syscall open open64 fopen fopen64 access faccessat uname statfs statfs64 \
-	mkdir setrlimit setrlimit64; do
+	mkdir setrlimit setrlimit64 gzopen gzopen64; do
 	set -- "$@" --redefine-sym "$name=skep_libbpf_$name"
 done
 "$objcopy" "$@" --wildcard --keep-global-symbol='loader_*' "$out.all" "$out"

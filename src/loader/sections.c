@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
@@ -83,8 +84,9 @@ static int prepare_newer(struct bpf_program *prog, struct bpf_prog_load_opts *op
 		opts->prog_flags |= BPF_F_SLEEPABLE;
 	if (!(flags & TO_BTF) || opts->attach_btf_id)
 		return 0;
-	id = target ? libbpf_find_vmlinux_btf_id(target + 1, bpf_program__expected_attach_type(prog))
-		    : -EINVAL;
+	id = target
+		 ? libbpf_find_vmlinux_btf_id(target + 1, bpf_program__expected_attach_type(prog))
+		 : -EINVAL;
 	if (id < 0)
 		return id;
 	opts->attach_btf_id = (__u32)id;
@@ -158,8 +160,7 @@ static const char *context_name(const struct btf *btf, const char *program)
 
 void section_guess_type(struct loader *loader, u32 prog)
 {
-	const char *name =
-	    context_name(bpf_object__btf(loader->object), loader->progs[prog].name);
+	const char *name = context_name(bpf_object__btf(loader->object), loader->progs[prog].name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(guesses); i++)
 		if (strcmp(guesses[i].ctx, name) == 0)

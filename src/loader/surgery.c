@@ -82,8 +82,8 @@ void elf_hide_parts(void *bytes)
 
 		/* Tables of functions: their programs are judged, the tables are not made. Of a
 		 * version only four bytes are known, and no kernel asks for it any more. */
-		if (strncmp(name, ".struct_ops", 11) == 0 || strncmp(name, "?.struct_ops", 12) == 0 ||
-		    strcmp(name, "version") == 0)
+		if (strncmp(name, ".struct_ops", 11) == 0 ||
+		    strncmp(name, "?.struct_ops", 12) == 0 || strcmp(name, "version") == 0)
 			section->sh_type = SHT_NOTE;
 	}
 }
@@ -99,8 +99,7 @@ void elf_weaken_externs(void *bytes)
 	syms = symbols_of(&elf, &n);
 	for (u32 i = 1; i < n; i++)
 		if (syms[i].st_shndx == SHN_UNDEF && ELF64_ST_BIND(syms[i].st_info) == STB_GLOBAL)
-			syms[i].st_info =
-			    ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(syms[i].st_info));
+			syms[i].st_info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(syms[i].st_info));
 }
 
 void elf_isolate(void *bytes, const char *keep)
@@ -162,8 +161,7 @@ const char *elf_strong_reference(const void *bytes, const char *program, char na
 			memcpy(&rel, elf.bytes + section->sh_offset + at, sizeof(rel));
 			to = &syms[ELF64_R_SYM(rel.r_info)];
 			if (rel.r_offset - prog->st_value < prog->st_size &&
-			    to->st_shndx == SHN_UNDEF &&
-			    ELF64_ST_BIND(to->st_info) == STB_GLOBAL)
+			    to->st_shndx == SHN_UNDEF && ELF64_ST_BIND(to->st_info) == STB_GLOBAL)
 				found = listed(symbol_name(&elf, to), names, n);
 		}
 	}

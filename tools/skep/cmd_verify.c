@@ -1,158 +1,129 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* skep verify: options; the work is in verify/. */
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
-#include "compile.h"
-#include "explain.h"
-#include "kernel/kernel.h"
-#include "loader/loader.h"
+#include "verify/verify.h"
+
+#define DEFAULT_SECONDS 60
+#define EXIT_UNJUDGED   3
 
 const char help_verify[] =
-    "usage: skep verify [--tsv] [-v] FILE...\n"
+    "usage: skep verify [--btf FILE] [--against-linux] [--tsv | --json] [-v] FILE|DIRECTORY...\n"
     "\n"
-    "Would the programs in these object files (or C files) load? Each program is judged alone.\n"
+    "Would the programs in these object files (or C files), and in the objects (*.o) below these\n"
+    "directories, load? Each program is judged alone.\n"
     "\n"
-    "      --tsv      a row a program, separated by tabs, without a heading:\n"
-    "                 file, program, accepted|refused, microseconds, instructions the verifier\n"
-    "                 went through, reason (empty if accepted). A file that cannot be read is a\n"
-    "                 row with '-' as program and 'error' as verdict.\n"
-    "  -v, --verbose  with the verifier's log, also of what is accepted\n"
+    "      --btf FILE       by the Linux whose BTF that is (/sys/kernel/btf/vmlinux: this\n"
+    "                       machine's), not by the kernel that Skep presents\n"
+    "      --against-linux  ask the kernel of this machine as well, and show where it differs\n"
+    "      --tsv            a row a program, separated by tabs, below a heading: file, program,\n"
+    "                       verdict (accepted, refused, unjudged; error: of a file), time_us,\n"
+    "                       instructions the verifier went through, states, peak_memory, reason\n"
+    "      --json           the same and more as an array of objects\n"
+    "      --log-level N    with the verifier's log, also of what is accepted (1, 2; +4: figures)\n"
+    "  -v, --verbose        --log-level 1\n"
+    "      --seconds N      give up on a program after that long (60)\n"
     "\n"
     "The exit status is 0 when all are accepted, 1 when some are refused, 2 when a file cannot\n"
-    "be read or the usage is wrong.\n";
+    "be read or the usage is wrong, 3 when none is refused but some could not be judged.\n";
 
-struct verdicts {
-	const char *file;
-	bool tsv, verbose;
-	struct explainer explainer;
-	u32 accepted, refused, unreadable;
-};
+enum { OPT_BTF = 256, OPT_LINUX, OPT_TSV, OPT_JSON, OPT_LEVEL, OPT_SECONDS };
 
-/* Tabs and newlines would break a row. */
-static void put_field(const char *text)
+static const struct option options[] = { { "btf", required_argument, NULL, OPT_BTF },
+					 { "against-linux", no_argument, NULL, OPT_LINUX },
+					 { "tsv", no_argument, NULL, OPT_TSV },
+					 { "json", no_argument, NULL, OPT_JSON },
+					 { "log-level", required_argument, NULL, OPT_LEVEL },
+					 { "seconds", required_argument, NULL, OPT_SECONDS },
+					 { "verbose", no_argument, NULL, 'v' },
+					 { NULL, 0, NULL, 0 } };
+
+static int number(const char *option, u32 max, u32 *out)
 {
-	for (; *text; text++)
-		putchar(*text == '\t' || *text == '\n' ? ' ' : *text);
+	char *end;
+	unsigned long value = strtoul(optarg, &end, 10);
+
+	if (!*optarg || *end || value > max)
+		return bad_usage("verify", "%s wants a number up to %u, not '%s'", option, max,
+				 optarg);
+	*out = (u32)value;
+	return 0;
 }
 
-static void put_row(const char *file, const char *program, const char *verdict, u64 ns, u64 insns,
-		    const char *reason)
+static int take_option(int option, struct verify_opts *opts)
 {
-	put_field(file);
-	printf("\t%s\t%s\t%llu\t%llu\t", program, verdict, (unsigned long long)(ns + 999) / 1000,
-	       (unsigned long long)insns);
-	put_field(reason);
-	putchar('\n');
-}
-
-static void put_text(const struct verdicts *v, const struct loader_prog *prog)
-{
-	bool accepted = prog->verdict == LOADER_ACCEPTED;
-
-	printf("%s: %s %s (%s), %llu instructions in %llu us\n", v->file,
-	       accepted ? "accepted" : "REFUSED ", prog->name, prog->section,
-	       (unsigned long long)prog->insns, (unsigned long long)(prog->load_ns + 999) / 1000);
-	if (!accepted)
-		printf("    %s\n", prog->reason);
-	if (!accepted && prog->where[0])
-		printf("    at %s\n", prog->where);
-	if (!accepted && v->explainer.text)
-		printf("\n%s\n", v->explainer.text);
-	if (v->verbose && prog->log)
-		fputs(prog->log, stdout);
-}
-
-static void on_verdict(void *data, const struct loader_prog *prog)
-{
-	struct verdicts *v = data;
-	bool accepted = prog->verdict == LOADER_ACCEPTED;
-	char reason[1100];
-
-	v->accepted += accepted;
-	v->refused += !accepted;
-	snprintf(reason, sizeof(reason), "%s%s%s", prog->reason, prog->where[0] ? " at " : "",
-		 prog->where);
-	if (v->tsv)
-		put_row(v->file, prog->name, accepted ? "accepted" : "refused", prog->load_ns,
-			prog->insns, accepted ? "" : reason);
-	else
-		put_text(v, prog);
-	explainer_clear(&v->explainer);
-}
-
-static void on_unreadable(struct verdicts *v, const char *message)
-{
-	v->unreadable++;
-	if (v->tsv)
-		put_row(v->file, "-", "error", 0, 0, message);
-	else
-		complain("%s", message);
-}
-
-static void judge(const struct loader_kernel *kernel, struct verdicts *v)
-{
-	struct compile_opts opts = { .btf = kernel->btf, .btf_size = kernel->btf_size };
-	struct loader_source source = { .path = v->file };
-	struct loader_error error = { 0 };
-	void *bytes = NULL;
-
-	if (is_source(v->file)) {
-		if (compile(v->file, &opts, &bytes, &source.size)) {
-			on_unreadable(v, "it does not compile");
-			return;
-		}
-		source.bytes = bytes;
+	switch (option) {
+	case OPT_BTF:
+		opts->btf = optarg;
+		return 0;
+	case OPT_LINUX:
+		opts->against_linux = true;
+		return 0;
+	case OPT_TSV:
+		opts->format = VERIFY_TSV;
+		return 0;
+	case OPT_JSON:
+		opts->format = VERIFY_JSON;
+		return 0;
+	case OPT_LEVEL:
+		return number("--log-level", 7, &opts->log_level);
+	case OPT_SECONDS:
+		return number("--seconds", 86400, &opts->seconds);
+	case 'v':
+		opts->log_level = 1;
+		return 0;
+	default:
+		return EXIT_USAGE;
 	}
-	if (loader_judge(kernel, &source, v->verbose ? 1 : 0, on_verdict, v, &error))
-		on_unreadable(v, error.text);
-	free(bytes);
-	fflush(stdout);
 }
 
-static int parse(int argc, char **argv, struct verdicts *v)
+static int parse(int argc, char **argv, struct verify_opts *opts)
 {
-	static const struct option options[] = { { "tsv", no_argument, NULL, 't' },
-						 { "verbose", no_argument, NULL, 'v' },
-						 { NULL, 0, NULL, 0 } };
-	int option;
+	int option, status = 0;
 
 	argv[0] = "skep verify";
-	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		if (option == '?')
-			return EXIT_USAGE;
-		v->tsv |= option == 't';
-		v->verbose |= option == 'v';
-	}
-	if (optind == argc)
+	while (!status && (option = getopt_long(argc, argv, "v", options, NULL)) != -1)
+		status = take_option(option, opts);
+	if (!status && optind == argc)
 		return bad_usage("verify", "which files?");
-	return 0;
+	return status;
+}
+
+static int status_of(const struct report *report)
+{
+	if (report->errors)
+		return EXIT_USAGE;
+	if (report->refused)
+		return EXIT_PROBLEM;
+	return report->unjudged ? EXIT_UNJUDGED : EXIT_FINE;
+}
+
+static void on_record(void *data, const char *file, const struct record *record)
+{
+	report_record(data, file, record);
 }
 
 int cmd_verify(int argc, char **argv)
 {
-	struct verdicts v = { 0 };
-	struct loader_kernel kernel;
-	struct skep *skep;
-	int status = parse(argc, argv, &v);
+	struct verify_opts opts = { .seconds = DEFAULT_SECONDS };
+	struct report report = { .opts = &opts, .out = stdout };
+	struct files files = { 0 };
+	int status = parse(argc, argv, &opts);
 
 	if (status)
 		return status;
-	skep = skep_new(NULL);
-	if (!skep) {
-		complain("cannot make a kernel: %s", strerror(errno));
-		return EXIT_USAGE;
+	for (int i = optind; i < argc; i++)
+		if (files_add(&files, argv[i]))
+			status = EXIT_USAGE;
+	if (files.n) {
+		report_begin(&report);
+		if (judge_all(&opts, &files, on_record, &report))
+			status = EXIT_USAGE;
+		report_end(&report);
 	}
-	loader_kernel_of(skep, &kernel);
-	if (!v.tsv)
-		explainer_start(&v.explainer, skep);
-	for (int i = optind; i < argc; i++) {
-		v.file = argv[i];
-		judge(&kernel, &v);
-	}
-	explainer_end(&v.explainer, skep);
-	skep_free(skep);
-	return v.unreadable ? EXIT_USAGE : v.refused ? EXIT_PROBLEM : EXIT_FINE;
+	files_release(&files);
+	return status ? status : status_of(&report);
 }

@@ -205,7 +205,7 @@ static int run_clang(const char **args)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EINVAL;
 }
 
-static int read_file(const char *path, void **bytes, size_t *size)
+int read_file(const char *path, void **bytes, size_t *size)
 {
 	FILE *in = fopen(path, "re");
 	long end;

@@ -19,6 +19,8 @@ struct compile_opts {
 
 /* The types of raw BTF as the header that programs include: vmlinux.h. 0 or -errno. */
 int write_types(const void *btf, size_t size, FILE *out);
+/* A whole file: *bytes is malloc'ed. 0 or -errno. */
+int read_file(const char *path, void **bytes, size_t *size);
 /* Is it C that we should compile? By its name. */
 bool is_source(const char *path);
 /*

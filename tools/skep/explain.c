@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "kernel/kernel.h"
-
 #define TEXT_SIZE (64u << 10)
 
 static char *render(const struct explanation *e,
@@ -29,11 +27,17 @@ static char *render(const struct explanation *e,
 	return buf;
 }
 
-/* Places point into the program's BTF, so the texts are made while it is there. */
-static void on_refused(void *data, const struct verify_request *request,
-		       const struct verify_result *result)
+void explainer_clear(struct explainer *ex)
 {
-	struct explainer *ex = data;
+	free(ex->text);
+	free(ex->json);
+	ex->text = ex->json = NULL;
+}
+
+/* Places point into the program's BTF, so the texts are made while it is there. */
+void explainer_take(struct explainer *ex, const struct verify_request *request,
+		    const struct verify_result *result)
+{
 	struct explanation *e;
 
 	explainer_clear(ex);
@@ -42,22 +46,4 @@ static void on_refused(void *data, const struct verify_request *request,
 	ex->text = render(e, explain_text);
 	ex->json = render(e, explain_json);
 	explain_free(e);
-}
-
-void explainer_start(struct explainer *ex, struct skep *skep)
-{
-	skep_on_refused(skep, on_refused, ex);
-}
-
-void explainer_clear(struct explainer *ex)
-{
-	free(ex->text);
-	free(ex->json);
-	ex->text = ex->json = NULL;
-}
-
-void explainer_end(struct explainer *ex, struct skep *skep)
-{
-	skep_on_refused(skep, NULL, NULL);
-	explainer_clear(ex);
 }

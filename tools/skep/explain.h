@@ -5,8 +5,6 @@
 
 #include "explain/explain.h"
 
-struct skep;
-
 /* The explanation of the program that was refused last. Both texts are NULL when there is none. */
 struct explainer {
 	struct explain_opts opts;
@@ -14,10 +12,10 @@ struct explainer {
 	char *json; /* one object */
 };
 
-/* From now on each refusal of this kernel is explained. *ex stays where it is until the end. */
-void explainer_start(struct explainer *ex, struct skep *skep);
+/* Explains a refusal while its request is at hand (skep_on_verified). */
+void explainer_take(struct explainer *ex, const struct verify_request *request,
+		    const struct verify_result *result);
 /* Forgets the last explanation: a program is about to be loaded. */
 void explainer_clear(struct explainer *ex);
-void explainer_end(struct explainer *ex, struct skep *skep);
 
 #endif
