@@ -51,12 +51,83 @@ static int struct_kind(const struct search *s, const struct btf_type *type)
 	return -1;
 }
 
-static int add_struct(struct search *s, const struct btf_type *type, u32 kind, u32 off)
+/* Where a member or variable is declared: its declaration tags name that. */
+struct place {
+	u32 owner;  /* struct, or variable */
+	s32 member; /* -1: a variable */
+};
+
+/* Does the struct have one member of that name, and is it a node of that kind? */
+static int check_node(const struct search *s, u32 id, const char *name, u32 kind)
 {
+	const struct btf_type *type = btf_type(s->btf, id), *node = NULL;
+	const struct btf_member *members = btf_members(type);
+
+	for (u32 i = 0; i < btf_vlen(type); i++) {
+		if (!str_eq(btf_name(s->btf, members[i].name_off), name))
+			continue;
+		if (node)
+			return -EINVAL;
+		node = btf_type(s->btf, members[i].type);
+		if (!node || btf_kind(node) != BTF_KIND_STRUCT ||
+		    !str_eq(btf_name(s->btf, node->name_off), structs[kind].name))
+			return -EINVAL;
+	}
+	return node ? 0 : -ENOENT;
+}
+
+/* What the declaration tag "contains:TYPE:NODE" of a list or tree says, or NULL. */
+static const char *contents(const struct search *s, const struct place *place)
+{
+	const struct btf *btf = s->btf;
+	const char *found = NULL;
+
+	for (u32 i = MAX(btf->start_id, 1u); i < btf->n_types; i++) {
+		const struct btf_type *tag = btf_type(btf, i);
+		const char *text = btf_name(btf, tag->name_off);
+
+		if (btf_kind(tag) != BTF_KIND_DECL_TAG || tag->type != place->owner ||
+		    ((const struct btf_decl_tag *)(tag + 1))->component_idx != place->member ||
+		    !str_starts(text, "contains:"))
+			continue;
+		if (found)
+			return NULL;
+		found = text + 9;
+	}
+	return found;
+}
+
+static int check_root(const struct search *s, const struct place *place, u32 kind)
+{
+	const char *text = contents(s, place);
+	char name[128];
+	u32 len = 0;
+	s32 id;
+
+	while (text && text[len] && text[len] != ':')
+		len++;
+	if (!text || !text[len] || !text[len + 1])
+		return -EINVAL;
+	if (len >= sizeof(name))
+		return -ENOENT;
+	memcpy(name, text, len);
+	name[len] = 0;
+	id = btf_find(s->btf, name, BTF_KIND_STRUCT);
+	/* The kind of the nodes follows that of the root. */
+	return id <= 0 ? -ENOENT : check_node(s, (u32)id, text + len + 1, kind + 1);
+}
+
+static int add_struct(struct search *s, const struct btf_type *type, u32 kind, u32 off,
+		      const struct place *place)
+{
+	int err = 0;
+
 	if (off % structs[kind].align || btf_kind(type) != BTF_KIND_STRUCT ||
 	    type->size != structs[kind].size)
 		return 0;
-	return add_field(s, kind, off, structs[kind].size, 0);
+	if (SPECIAL_BIT(kind) & SPECIAL_ROOTS)
+		err = check_root(s, place, kind);
+	return err ? err : add_field(s, kind, off, structs[kind].size, 0);
 }
 
 /* struct T __kptr *p: the tag stands between the pointer and its target. */
@@ -107,12 +178,13 @@ static int repeat_fields(struct search *s, u32 first, u64 n, u32 size)
 	return 0;
 }
 
-static int find_in_struct(struct search *s, const struct btf_type *type, u32 off, u32 depth);
+static int find_in_struct(struct search *s, u32 id, u32 off, u32 depth);
 
 /* A member or variable of that type at off. expected: its size in a section, 0 elsewhere. */
-static int find_one(struct search *s, const struct btf_type *type, u32 off, u32 expected,
+static int find_one(struct search *s, u32 id, u32 off, u32 expected, const struct place *place,
 		    u32 *seen, u32 depth)
 {
+	const struct btf_type *type = btf_type(s->btf, id);
 	u32 first = s->n, size;
 	u64 n = 1;
 	int kind, err;
@@ -121,7 +193,8 @@ static int find_one(struct search *s, const struct btf_type *type, u32 off, u32 
 		return -E2BIG;
 	while (type && btf_kind(type) == BTF_KIND_ARRAY) {
 		n *= btf_array_of(type)->nelems;
-		type = btf_type(s->btf, btf_array_of(type)->type);
+		id = btf_array_of(type)->type;
+		type = btf_type(s->btf, id);
 		if (n > UINT32_MAX)
 			return -E2BIG;
 	}
@@ -139,9 +212,9 @@ static int find_one(struct search *s, const struct btf_type *type, u32 off, u32 
 	if (expected && expected != size * n)
 		return 0;
 	if (kind >= 0)
-		err = add_struct(s, type, (u32)kind, off);
+		err = add_struct(s, type, (u32)kind, off, place);
 	else if (btf_kind(type) == BTF_KIND_STRUCT)
-		err = find_in_struct(s, type, off, depth + 1);
+		err = find_in_struct(s, id, off, depth + 1);
 	else
 		err = off % 8 ? 0 : add_pointer(s, type, off);
 	if (err || n == 1 || s->n == first)
@@ -149,24 +222,23 @@ static int find_one(struct search *s, const struct btf_type *type, u32 off, u32 
 	return repeat_fields(s, first, n, size);
 }
 
-static int find_in_struct(struct search *s, const struct btf_type *type, u32 off, u32 depth)
+static int find_in_struct(struct search *s, u32 id, u32 off, u32 depth)
 {
+	const struct btf_type *type = btf_type(s->btf, id);
 	const struct btf_member *members = btf_members(type);
 	u32 seen = 0;
 
 	if (depth >= MAX_DEPTH)
 		return -E2BIG;
 	for (u32 i = 0; i < btf_vlen(type); i++) {
-		const struct btf_type *member = btf_type(s->btf, members[i].type);
+		const struct place place = { id, (s32)i };
 		u32 bit = btf_member_bits(type, &members[i]);
 		int err;
 
-		if (!member)
-			continue;
 		/* Linux gives up on values with bitfields, and so they have no special fields. */
 		if (bit % 8)
 			return -EINVAL;
-		err = find_one(s, member, off + bit / 8, 0, &seen, depth);
+		err = find_one(s, members[i].type, off + bit / 8, 0, &place, &seen, depth);
 		if (err)
 			return err;
 	}
@@ -180,10 +252,9 @@ static int find_in_section(struct search *s, const struct btf_type *type)
 
 	for (u32 i = 0; i < btf_vlen(type); i++) {
 		const struct btf_type *var = btf_type(s->btf, infos[i].type);
-		int err;
+		const struct place place = { infos[i].type, -1 };
+		int err = find_one(s, var->type, infos[i].offset, infos[i].size, &place, &seen, 0);
 
-		var = var ? btf_type(s->btf, var->type) : NULL;
-		err = var ? find_one(s, var, infos[i].offset, infos[i].size, &seen, 0) : 0;
 		if (err)
 			return err;
 	}
@@ -250,7 +321,7 @@ int btf_record_parse(const struct btf *btf, u32 type_id, u32 kinds,
 
 	memset(out, 0, sizeof(*out));
 	if (type && btf_kind(type) == BTF_KIND_STRUCT)
-		err = find_in_struct(&s, type, 0, 0);
+		err = find_in_struct(&s, id, 0, 0);
 	else if (type && btf_kind(type) == BTF_KIND_DATASEC)
 		err = find_in_section(&s, type);
 	for (u32 i = 0; i < s.n && !err; i++) {
@@ -274,9 +345,68 @@ int btf_record_parse(const struct btf *btf, u32 type_id, u32 kinds,
 	return 0;
 }
 
+/* ---- types of objects ---- */
+
+/* A pointer that may be in an object: what add_pointer takes, or its error. */
+static bool is_kptr(const struct btf *btf, const struct btf_type *type)
+{
+	struct search s = { .btf = btf, .kinds = SPECIAL_KPTRS };
+
+	return add_pointer(&s, type, 0) == 0 && s.n;
+}
+
+/* Not bpf_res_spin_lock: Linux forgot it. */
+#define MARKS_OBJECTS                                                                              \
+	(SPECIAL_BIT(SPECIAL_SPIN_LOCK) | SPECIAL_ROOTS | SPECIAL_NODES |                          \
+	 SPECIAL_BIT(SPECIAL_REFCOUNT))
+
+/* By its first type of that name, as Linux. */
+static bool is_object_struct(const struct btf *btf, const struct btf_type *type, u32 id)
+{
+	const struct search s = { .btf = btf, .kinds = MARKS_OBJECTS };
+
+	return btf_kind(type) == BTF_KIND_STRUCT && struct_kind(&s, type) >= 0 &&
+	       btf_find(btf, btf_name(btf, type->name_off), BTF_KIND_STRUCT) == (s32)id;
+}
+
+static bool has_object_fields(const struct btf *btf, const struct btf_type *type)
+{
+	for (u32 i = 0; i < btf_vlen(type); i++) {
+		u32 id = btf_members(type)[i].type;
+		const struct btf_type *member = btf_type(btf, id);
+
+		if (member && (is_object_struct(btf, member, id) || is_kptr(btf, member)))
+			return true;
+	}
+	return false;
+}
+
+int btf_object_record(const struct btf *btf, u32 id, const struct record_kernel *kernel,
+		      struct btf_record *out)
+{
+	const struct btf_type *type = btf_type(btf, id);
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (!type || btf_kind(type) != BTF_KIND_STRUCT || !has_object_fields(btf, type))
+		return 0;
+	err = btf_record_parse(btf, id, SPECIAL_IN_OBJECTS, kernel, out);
+	return err || out->n ? err : -EFAULT;
+}
+
+int btf_check_objects(const struct btf *btf, const struct record_kernel *kernel)
+{
+	struct btf_record record;
+	int err = 0;
+
+	for (u32 i = MAX(btf->start_id, 1u); i < btf->n_types && !err; i++)
+		err = btf_object_record(btf, i, kernel, &record);
+	return err;
+}
+
 const struct special_field *btf_record_find(const struct btf_record *record, enum special_kind kind)
 {
-	for (u32 i = 0; record && i < record->n; i++)
+	for (u32 i = record ? record->n : 0; i-- > 0;)
 		if (record->fields[i].kind == (u32)kind)
 			return &record->fields[i];
 	return NULL;

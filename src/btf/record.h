@@ -13,7 +13,7 @@
 
 /*
  * SPECIAL(enumerator, name, size, align, once): structs that are known by their name; "once"
- * ones may be in a value a single time.
+ * ones may be in a struct a single time.
  */
 #define SPECIAL_STRUCTS(SPECIAL)                                                                   \
 	SPECIAL(SPIN_LOCK, "bpf_spin_lock", 4, 4, true)                                            \
@@ -84,12 +84,22 @@ struct record_kernel {
 
 /*
  * Finds what of `kinds` lies in a type. 0; or as Linux: -EINVAL, -E2BIG (too many, or one twice
- * that may be there once), -EEXIST (they overlap), -ENOENT (a pointer to something no map may own).
+ * that may be there once), -EEXIST (they overlap), -ENOENT (a pointer to
+ * something no map may own, or a list of nothing).
  */
 int btf_record_parse(const struct btf *btf, u32 type_id, u32 kinds,
 		     const struct record_kernel *kernel, struct btf_record *out);
 
-/* The first field of that kind, or NULL; also of no record. */
+/*
+ * The same of a type whose objects programs make (bpf_obj_new): only a struct that itself, not
+ * in a struct inside, has such a member, has a record. Whoever loads BTF has all its structs
+ * checked. 0 or btf_record_parse's errors.
+ */
+int btf_object_record(const struct btf *btf, u32 id, const struct record_kernel *kernel,
+		      struct btf_record *out);
+int btf_check_objects(const struct btf *btf, const struct record_kernel *kernel);
+
+/* The field of that kind, the last where structs inside bring more, or NULL; also of no record. */
 const struct special_field *btf_record_find(const struct btf_record *record,
 					    enum special_kind kind);
 /* The first field that [lo, hi) touches, or NULL. */

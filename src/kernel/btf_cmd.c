@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "btf/record.h"
 #include "kernel/commands.h"
 #include "kernel/core.h"
 
@@ -20,8 +21,10 @@ static void btf_destroy(struct object *object)
 	free(bo);
 }
 
-static int parse(const struct attr_btf_load *a, struct text *log, struct btf **out)
+static int parse(struct skep *skep, const struct attr_btf_load *a, struct text *log,
+		 struct btf **out)
 {
+	const struct record_kernel kernel = { skep->model.btf, skep->model.owned_types };
 	void *data = malloc(a->btf_size ? a->btf_size : 1);
 	int err;
 
@@ -30,6 +33,8 @@ static int parse(const struct attr_btf_load *a, struct text *log, struct btf **o
 	err = user_read(data, a->btf, a->btf_size);
 	if (!err)
 		err = btf_parse(data, a->btf_size, NULL, log, out);
+	if (!err)
+		err = btf_check_objects(*out, &kernel);
 	free(data);
 	return err;
 }
@@ -103,7 +108,7 @@ int cmd_btf_load(struct skep *skep, struct bpf_call *call)
 	err = user_log_open(&log, a->log_level, a->log_buf, a->log_size);
 	if (err)
 		return err;
-	err = parse(a, log.level ? &log.text : NULL, &btf);
+	err = parse(skep, a, log.level ? &log.text : NULL, &btf);
 	err = user_log_close(&log, err, &true_size);
 	if (wants_true_size(call) && attr_answer(call, attr_btf_load, log_true_size, true_size))
 		err = -EFAULT;
