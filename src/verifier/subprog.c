@@ -231,6 +231,10 @@ static int check_callback_result(struct env *env, const struct frame *callee)
 			      "At callback return the register R0 has smin=%lld smax=%lld should have been in [%lld, %lld]",
 			      (long long)r0->val.smin, (long long)r0->val.smax,
 			      (long long)callee->ret_min, (long long)callee->ret_max);
+	/* The next round would be a call. */
+	if (env->cur->n_locks)
+		return refuse(env, -EINVAL, "call-with-lock",
+			      "function calls are not allowed while holding a lock");
 	/* It runs any number of times, also never: it may not change what is held. */
 	if (!refs_same(env->cur->refs, callee->entry_refs))
 		return refuse(env, -EINVAL, "unreleased-reference",

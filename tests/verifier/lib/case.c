@@ -66,6 +66,18 @@ static int fixture_of(const char *name, size_t len)
 	return -1;
 }
 
+/* Fixtures first, then the case's own. */
+static int map_of(const struct reader *r, const char *name, size_t len)
+{
+	int found = fixture_of(name, len);
+
+	for (u32 i = 0; found < 0 && i < r->c.subject.n_own; i++)
+		if (strlen(r->c.subject.own[i].name) == len &&
+		    !memcmp(r->c.subject.own[i].name, name, len))
+			found = (int)(FIXTURE_COUNT + i);
+	return found;
+}
+
 static bool add_code_line(struct reader *r, const char *line)
 {
 	const char *map = strstr(line, "map[");
@@ -88,7 +100,7 @@ static bool add_code_line(struct reader *r, const char *line)
 	}
 	if (map) {
 		n = strcspn(map + 4, "]");
-		fixture = fixture_of(map + 4, n);
+		fixture = map_of(r, map + 4, n);
 		if (fixture < 0)
 			return complain(r, "no such map");
 		snprintf(text, sizeof(text), "%.*smap[fd:%d%s\n", (int)(map - line), line,
@@ -113,7 +125,7 @@ static void replace_marks(struct reader *r)
 
 		if (!insn_is_ldimm64(insn))
 			continue;
-		if (insn->src_reg && mark - MAP_MARK < FIXTURE_COUNT && s->n_maps < 64)
+		if (insn->src_reg && mark - MAP_MARK < FIXTURE_COUNT + s->n_own && s->n_maps < 64)
 			s->maps[s->n_maps++] = (struct subject_map){ i, mark - MAP_MARK };
 		i++;
 	}
@@ -195,6 +207,37 @@ static bool set_flags(struct reader *r, const char *name)
 	return true;
 }
 
+static bool add_map(struct reader *r, const char *text)
+{
+	static const struct {
+		const char *name;
+		u32 type;
+	} types[] = {
+		{ "hash", BPF_MAP_TYPE_HASH },	   { "lru", BPF_MAP_TYPE_LRU_HASH },
+		{ "array", BPF_MAP_TYPE_ARRAY },   { "array_of_maps", BPF_MAP_TYPE_ARRAY_OF_MAPS },
+		{ "percpu", BPF_MAP_TYPE_PERCPU_ARRAY },
+	};
+	struct subject *s = &r->c.subject;
+	struct own_map *map = &s->own[s->n_own];
+	char type[20];
+	int at = 0;
+
+	if (s->n_own == MAX_OWN_MAPS ||
+	    sscanf(text, "%15s %19s %u %n", map->name, type, &map->max_entries, &at) != 3 || !at)
+		return complain(r, "map NAME TYPE ENTRIES VALUE");
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i].name, type))
+			map->type = types[i].type;
+	if (!map->type)
+		return complain(r, "no such type of map");
+	if (map->type == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		snprintf(map->inner, sizeof(map->inner), "%s", text + at);
+	else
+		snprintf(map->value, sizeof(map->value), "%s", text + at);
+	s->n_own++;
+	return true;
+}
+
 static void set_refusal(struct reader *r, const char *text)
 {
 	int skip = 0;
@@ -216,6 +259,8 @@ static bool read_directive(struct reader *r, const char *line)
 		return set_type(r, line + 5);
 	if (!strncmp(line, "flags ", 6))
 		return set_flags(r, line + 6);
+	if (!strncmp(line, "map ", 4))
+		return add_map(r, line + 4);
 	if (!strncmp(line, "attach ", 7))
 		r->c.subject.attach_type = (u32)atoi(line + 7);
 	else if (!strcmp(line, "license none"))

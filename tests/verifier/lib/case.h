@@ -10,6 +10,9 @@
  *	flags strict|unaligned|sleepable
  *	unprivileged
  *	btf				describe the functions; done anyway when there are callbacks
+ *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps or
+ *					percpu; VALUE in value.h's words, of array_of_maps the
+ *					own map inside
  *	accept				the verdict, or
  *	refuse [@INSN] WORDS		with words of the message; Linux must use them too
  *	linux accepts: WHY		where this differs from the Linux we follow

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Linux that this machine runs, as a judge. */
 #include "verifier/lib/subject.h"
+#include "verifier/lib/value.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -170,6 +171,36 @@ static void find_message(const char *log, struct verdict *v)
 	snprintf(v->message, sizeof(v->message), "%.*s", (int)len, best ? best : "");
 }
 
+static int own_map_create(const struct subject *s, u32 index)
+{
+	const struct own_map *own = &s->own[index];
+	union bpf_attr attr = { .map_type = own->type, .key_size = 4, .value_size = 4,
+				.max_entries = own->max_entries, .map_flags = own->flags };
+	struct value_type value = { 0 };
+	int inner = -1, btf = -1, fd;
+	const void *raw;
+	u32 size;
+
+	memcpy(attr.map_name, own->name, sizeof(attr.map_name));
+	for (u32 i = 0; own->inner[0] && i < index; i++)
+		if (!strcmp(s->own[i].name, own->inner))
+			attr.inner_map_fd = (u32)(inner = own_map_create(s, i));
+	if (own->value[0] && value_parse(own->value, &value)) {
+		raw = btf_builder_data(value.builder, &size);
+		attr.btf_fd = (u32)(btf = load_btf(raw, size));
+		attr.btf_key_type_id = value.int_id;
+		attr.btf_value_type_id = value.id;
+		attr.value_size = value.size;
+	}
+	fd = sys_bpf(BPF_MAP_CREATE, &attr, 64);
+	if (inner >= 0)
+		close(inner);
+	if (btf >= 0)
+		close(btf);
+	btf_builder_free(value.builder);
+	return fd;
+}
+
 static bool fill_maps(struct subject *s, struct verdict *v, int *own, u32 *n_own)
 {
 	for (u32 i = 0; i < s->n_maps; i++) {
@@ -180,14 +211,19 @@ static bool fill_maps(struct subject *s, struct verdict *v, int *own, u32 *n_own
 		for (u32 j = 0; j < i; j++)
 			if (s->maps[j].fixture == m->fixture)
 				fd = s->insns[s->maps[j].insn].imm;
-		if (fd < 0) {
+		if (fd < 0 && m->fixture >= FIXTURE_COUNT) {
+			fd = own_map_create(s, m->fixture - FIXTURE_COUNT);
+			if (fd >= 0)
+				own[(*n_own)++] = fd;
+		} else if (fd < 0) {
 			fd = map_fd(m->fixture);
 			if (fixtures[m->fixture].type == BPF_MAP_TYPE_PROG_ARRAY && fd >= 0)
 				own[(*n_own)++] = fd;
 		}
 		if (fd < 0) {
 			snprintf(v->message, sizeof(v->message), "no map %s here",
-				 fixtures[m->fixture].name);
+				 m->fixture < FIXTURE_COUNT ? fixtures[m->fixture].name
+							    : s->own[m->fixture - FIXTURE_COUNT].name);
 			return false;
 		}
 		s->insns[m->insn].imm = fd;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Skep's verifier as a judge: called directly, with maps that have facts but no elements. */
 #include "verifier/lib/subject.h"
+#include "verifier/lib/value.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -58,11 +59,74 @@ static struct map *fixture_map(u32 i)
 	return map;
 }
 
+/* Of the subject that is judged. */
+static struct map own_maps[MAX_OWN_MAPS];
+static struct btf *own_btf[MAX_OWN_MAPS];
+static u32 n_own_maps;
+
+static void own_maps_release(void)
+{
+	for (u32 i = 0; i < MAX_OWN_MAPS; i++) {
+		btf_free(own_btf[i]);
+		own_btf[i] = NULL;
+	}
+	n_own_maps = 0;
+}
+
+static bool own_map_describe(const struct subject *s, u32 index)
+{
+	const struct own_map *own = &s->own[index];
+	struct map_facts *facts = &own_maps[index].facts;
+	struct value_type value;
+	bool ok;
+	u32 size;
+
+	*facts = (struct map_facts){ .type = own->type, .key_size = 4, .value_size = 4,
+				     .max_entries = own->max_entries, .flags = own->flags };
+	own_maps[index].ops = map_ops_of(own->type);
+	snprintf(facts->name, sizeof(facts->name), "%s", own->name);
+	for (u32 i = 0; own->inner[0] && i < index; i++)
+		if (!strcmp(s->own[i].name, own->inner))
+			facts->inner = &own_maps[i].facts;
+	if (!own->value[0])
+		return facts->inner != NULL;
+	ok = value_parse(own->value, &value);
+	if (ok) {
+		const void *raw = btf_builder_data(value.builder, &size);
+
+		ok = raw && !btf_parse(raw, size, NULL, NULL, &own_btf[index]);
+	}
+	btf_builder_free(value.builder);
+	if (!ok)
+		return false;
+	facts->btf = own_btf[index];
+	facts->btf_key_type_id = value.int_id;
+	facts->btf_value_type_id = value.id;
+	facts->value_size = value.size;
+	describe_value(facts);
+	return true;
+}
+
+static bool own_maps_describe(const struct subject *s)
+{
+	own_maps_release();
+	for (u32 i = 0; i < s->n_own; i++)
+		if (!own_map_describe(s, i))
+			return false;
+	n_own_maps = s->n_own;
+	return true;
+}
+
 /* The fd of a fixture is its number and 100: never one that a program names by chance. */
 static int resolve(void *data, s32 number, bool is_index, struct map **map)
 {
-	if (is_index || number < SKEP_FIXTURE_FD(0) || number >= SKEP_FIXTURE_FD(FIXTURE_COUNT))
+	if (is_index || number < SKEP_FIXTURE_FD(0) ||
+	    number >= SKEP_FIXTURE_FD(FIXTURE_COUNT + n_own_maps))
 		return is_index ? -EINVAL : -EBADF;
+	if (number >= SKEP_FIXTURE_FD(FIXTURE_COUNT)) {
+		*map = &own_maps[number - SKEP_FIXTURE_FD(FIXTURE_COUNT)];
+		return 0;
+	}
 	*map = fixture_map((u32)(number - SKEP_FIXTURE_FD(0)));
 	return 0;
 }
@@ -128,6 +192,10 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	if (!setup(v))
 		return;
 	request.model = model;
+	if (!own_maps_describe(s)) {
+		snprintf(v->message, sizeof(v->message), "a map of its own has no good description");
+		return;
+	}
 	if (options->max_processed) {
 		impatient = *model;
 		impatient.max_insns_processed = options->max_processed;

@@ -65,9 +65,19 @@ extern const struct fixture_desc fixtures[FIXTURE_COUNT];
 /* Raw BTF that types the values of spin_lock, sk_storage, timer and kptr. */
 const void *fixture_btf(u32 *size);
 
+/* A map beside the fixtures: keys of four bytes, values as value.h describes them. */
+struct own_map {
+	char name[16];
+	u32 type, max_entries, flags;
+	char value[120];
+	char inner[16]; /* maps of maps: the own map that is the template */
+};
+
+#define MAX_OWN_MAPS 4
+
 struct subject_map {
 	u32 insn; /* the 64-bit immediate load that gets this map */
-	u32 fixture;
+	u32 fixture; /* from FIXTURE_COUNT on: own map */
 };
 
 struct subject_kfunc {
@@ -81,6 +91,8 @@ struct subject {
 	bool gpl, unprivileged;
 	struct bpf_insn *insns;
 	u32 n_insns;
+	struct own_map own[MAX_OWN_MAPS];
+	u32 n_own;
 	u32 n_maps, n_kfuncs, n_func_info, btf_size;
 	struct subject_map maps[64];
 	struct subject_kfunc kfuncs[8];
