@@ -4,7 +4,7 @@
  * program sees begins at data; offsets count from there.
  */
 #include "helpers/helpers.h"
-#include "model/ctx.h"
+#include "helpers/packet.h"
 
 #define ETH_HLEN  14      /* an Ethernet header: no packet gets shorter */
 #define MAX_META  255     /* metadata before an XDP packet: at most, in words of 4 */
@@ -18,12 +18,18 @@ static u64 packet_len(const struct skb_run_ctx *skb)
 	return skb->data_end - skb->data;
 }
 
-/* Where [offset, offset + len) of the packet lies; NULL when it is not all there. */
-static u8 *skb_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len)
+u8 *skb_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len)
 {
 	if (offset > SKB_MAX || (u64)offset + len > packet_len(skb))
 		return NULL;
 	return skb->data + offset;
+}
+
+u8 *skb_meta_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len)
+{
+	if ((u64)offset + len > (u64)(skb->data - skb->data_meta))
+		return NULL;
+	return skb->data_meta + offset;
 }
 
 static s64 load_bytes(const u8 *from, void *to, u32 len)
@@ -36,12 +42,17 @@ static s64 load_bytes(const u8 *from, void *to, u32 len)
 	return 0;
 }
 
+s64 skb_load(const struct skb_run_ctx *skb, u32 offset, void *to, u32 len)
+{
+	return load_bytes(skb_bytes(skb, offset, len), to, len);
+}
+
 /* (skb, offset, to, len) */
 u64 helper_skb_load_bytes(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
 {
 	const struct skb_run_ctx *skb = (const struct skb_run_ctx *)(uintptr_t)r1;
 
-	return load_bytes(skb_bytes(skb, r2, r4), (void *)(uintptr_t)r3, r4);
+	return skb_load(skb, r2, (void *)(uintptr_t)r3, r4);
 }
 
 /* (skb, offset, to, len, start) */
@@ -56,20 +67,27 @@ u64 helper_skb_load_bytes_relative(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struc
 	return load_bytes(from, (void *)(uintptr_t)r3, r4);
 }
 
-/* (skb, offset, from, len, flags): nothing here caches a checksum, so there is none to update */
-u64 helper_skb_store_bytes(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
+/* Nothing here caches a checksum, so there is none to update. from may be part of the packet. */
+s64 skb_store(struct skb_run_ctx *skb, u32 offset, const void *from, u32 len, u64 flags)
 {
-	struct skb_run_ctx *skb = (struct skb_run_ctx *)(uintptr_t)r1;
-	u8 *to = skb_bytes(skb, r2, r4);
+	u8 *to = skb_bytes(skb, offset, len);
 
-	if (r5 & ~(u64)(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH))
+	if (flags & ~(u64)(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH))
 		return -EINVAL;
 	if (!to)
 		return -EFAULT;
-	memcpy(to, (const void *)(uintptr_t)r3, (u32)r4);
-	if (r5 & BPF_F_INVALIDATE_HASH)
+	memmove(to, from, len);
+	if (flags & BPF_F_INVALIDATE_HASH)
 		skb->skb.hash = 0;
 	return 0;
+}
+
+/* (skb, offset, from, len, flags) */
+u64 helper_skb_store_bytes(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
+{
+	struct skb_run_ctx *skb = (struct skb_run_ctx *)(uintptr_t)r1;
+
+	return skb_store(skb, r2, (const void *)(uintptr_t)r3, r4, r5);
 }
 
 /* (skb, len): packets are linear and writable already */
@@ -168,7 +186,7 @@ u64 helper_xdp_get_buff_len(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_c
 	return xdp->data_end - xdp->data;
 }
 
-static s64 xdp_bytes(const struct xdp_run_ctx *xdp, u32 offset, u32 len, u8 **at)
+s64 xdp_bytes(const struct xdp_run_ctx *xdp, u32 offset, u32 len, u8 **at)
 {
 	if (offset > XDP_MAX || len > XDP_MAX)
 		return -EFAULT;

@@ -51,6 +51,7 @@ enum arg_type {
 	ARG_DYNPTR_RINGBUF = 1 << 16,
 	ARG_DYNPTR_SKB = 1 << 17,
 	ARG_DYNPTR_XDP = 1 << 18,
+	ARG_DYNPTR_SKB_META = 1 << 19,
 };
 
 enum ret_type {

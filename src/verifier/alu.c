@@ -147,6 +147,7 @@ static int check_movable(struct env *env, u32 regno, const struct reg *ptr,
 	case REG_PACKET_META:
 	case REG_MEM:
 	case REG_BTF:
+	case REG_DYNPTR: /* of no use: it is only taken where it began */
 		return 0;
 	case REG_FLOW_KEYS:
 		if (scalar_is_const(by))

@@ -50,6 +50,8 @@ static u32 kinds_of(u32 base)
 		       KIND(REG_XDP_SOCK);
 	case ARG_PTR_TO_SOCKET:
 		return KIND(REG_SOCKET);
+	case ARG_PTR_TO_DYNPTR:
+		return KIND(REG_STACK) | KIND(REG_DYNPTR);
 	default:
 		return 0;
 	}
@@ -67,6 +69,8 @@ static const char *kinds_text(u32 base)
 		return "ringbuf_mem";
 	case ARG_PTR_TO_SPIN_LOCK:
 		return "map_value, ptr_";
+	case ARG_PTR_TO_DYNPTR:
+		return "fp, dynptr_ptr";
 	case ARG_PTR_TO_BTF_ID:
 		return "ptr_, trusted_ptr_, rcu_ptr_";
 	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
@@ -111,6 +115,8 @@ static int check_kind(struct env *env, const struct helper_proto *proto, u32 reg
 			env->max_ctx_offset = MAX(env->max_ctx_offset, env->ctx->size);
 		return check_pointer_off(env, regno, reg);
 	}
+	if (reg->kind == REG_DYNPTR)
+		return check_pointer_off(env, regno, reg);
 	if (record && (reg->off || !reg_has_fixed_off(reg)))
 		return refuse(env, -EACCES, "modified-pointer",
 			      "dereference of modified ringbuf_mem ptr R%u off=%d disallowed", regno,
@@ -380,6 +386,21 @@ static int take_timer(struct env *env, struct call_args *args, u32 regno)
 	return check_field_pointer(env, regno, SPECIAL_TIMER, "bpf_timer", "bpf_timer");
 }
 
+static int check_dynptr(struct env *env, struct call_args *args, u32 regno, u32 arg)
+{
+	struct dynptr_arg dynptr;
+	int err = arg & ARG_RELEASES ? dynptr_check_release(env, regno) : 0;
+
+	if (!err)
+		err = dynptr_arg_check(env, regno, arg, 0, &dynptr);
+	if (err || (arg & ARG_MEM_UNINIT))
+		return err;
+	args->dynptr = dynptr;
+	if (arg & ARG_RELEASES)
+		args->release_dynptr = regno;
+	return 0;
+}
+
 static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 {
 	const struct helper_proto *proto = args->proto;
@@ -420,6 +441,8 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 		mark_precise(env, &reg);
 		args->alloc_size = reg.val.umin;
 		return 0;
+	case ARG_PTR_TO_DYNPTR:
+		return check_dynptr(env, args, i + 1, arg);
 	case ARG_PTR_TO_FUNC:
 		args->has_callback = true;
 		args->callback = reg.subprog;
@@ -470,7 +493,7 @@ static int check_arg(struct env *env, struct call_args *args, u32 i)
 	if (reg->ref)
 		args->held = reg->ref;
 	err = check_kind(env, args->proto, regno, reg, arg);
-	if (!err && (arg & ARG_RELEASES))
+	if (!err && (arg & ARG_RELEASES) && (arg & ARG_BASE_MASK) != ARG_PTR_TO_DYNPTR)
 		err = take_reference(env, args, regno, reg);
 	return err ? err : check_action(env, args, i, arg);
 }
@@ -489,6 +512,19 @@ static int check_format(struct env *env)
 	return 0;
 }
 
+/* The memory must outlive the dynptr, wherever that goes: a map's value does. */
+static int check_dynptr_memory(struct env *env)
+{
+	const struct reg *mem = cur_reg(env, 1);
+	char name[REG_NAME_SIZE];
+
+	if (mem->kind == REG_MAP_VALUE)
+		return 0;
+	return refuse(env, -EACCES, "argument-type",
+		      "Unsupported reg type %s for bpf_dynptr_from_mem data",
+		      reg_name(env, mem, name));
+}
+
 int args_check(struct env *env, struct call_args *args)
 {
 	for (u32 i = 0; i < 5; i++) {
@@ -502,6 +538,8 @@ int args_check(struct env *env, struct call_args *args)
 	}
 	if (args->proto->id == BPF_FUNC_snprintf)
 		return check_format(env);
+	if (args->proto->id == BPF_FUNC_dynptr_from_mem)
+		return check_dynptr_memory(env);
 	if (args->proto->id == BPF_FUNC_get_local_storage && !reg_is_null(cur_reg(env, 2)))
 		return refuse(env, -EINVAL, "reserved-fields",
 			      "get_local_storage() doesn't support non-zero flags");
@@ -528,8 +566,11 @@ static u64 types_of_helper(u32 id)
 		return TYPE(PERF_EVENT_ARRAY);
 	case BPF_FUNC_ringbuf_output:
 	case BPF_FUNC_ringbuf_reserve:
+	case BPF_FUNC_ringbuf_reserve_dynptr:
 	case BPF_FUNC_ringbuf_query:
 		return TYPE(RINGBUF);
+	case BPF_FUNC_user_ringbuf_drain:
+		return TYPE(USER_RINGBUF);
 	case BPF_FUNC_get_local_storage:
 		return TYPE(CGROUP_STORAGE) | TYPE(PERCPU_CGROUP_STORAGE);
 	case BPF_FUNC_get_stackid:

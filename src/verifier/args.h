@@ -3,7 +3,7 @@
 #ifndef SKEP_VERIFIER_ARGS_H
 #define SKEP_VERIFIER_ARGS_H
 
-#include "verifier/step.h"
+#include "verifier/stack_object.h"
 
 struct call_args {
 	const struct helper_proto *proto;
@@ -13,6 +13,8 @@ struct call_args {
 	s64 mem_max;	  /* largest byte count of a memory argument */
 	u64 alloc_size;	  /* ARG_CONST_ALLOC_SIZE_OR_ZERO */
 	u32 release_ref;  /* reference that ARG_RELEASES takes; 0: none */
+	u32 release_dynptr; /* register with the dynptr that ARG_RELEASES takes; 0: none */
+	struct dynptr_arg dynptr; /* an initialised one among the arguments */
 	u32 held;	  /* reference of a pointer among the arguments; 0: none */
 	bool has_field;	  /* a timer, in a value of: */
 	u32 field_map;

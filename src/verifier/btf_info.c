@@ -264,6 +264,29 @@ static bool is_ctx(const struct env *env, u32 pointee)
 	return false;
 }
 
+/* struct bpf_dynptr *, by whichever of its two names, const or not. */
+static bool is_dynptr(const struct btf *btf, u32 pointee)
+{
+	const struct btf_type *type = btf_type(btf, pointee);
+
+	for (int hops = 0; type && hops < 32; hops++) {
+		const char *name = btf_name(btf, type->name_off);
+
+		switch (btf_kind(type)) {
+		case BTF_KIND_CONST:
+		case BTF_KIND_VOLATILE:
+		case BTF_KIND_RESTRICT:
+		case BTF_KIND_TYPEDEF:
+		case BTF_KIND_TYPE_TAG:
+			type = btf_type(btf, type->type);
+			break;
+		default:
+			return str_eq(name, "bpf_dynptr") || str_eq(name, "bpf_dynptr_kern");
+		}
+	}
+	return false;
+}
+
 static int prepare_arg(struct env *env, struct subprog *sub, u32 i, u32 type_id)
 {
 	const struct btf *btf = env->req->btf;
@@ -279,6 +302,13 @@ static int prepare_arg(struct env *env, struct subprog *sub, u32 i, u32 type_id)
 		return refuse(env, -EINVAL, "global-function",
 			      "Arg#%u type %s in %s() is not supported yet.", i,
 			      type ? btf_kind_name(btf_kind(type)) : "?", sub->name);
+	if (is_dynptr(btf, type->type)) {
+		if (arg->tagged_ctx || arg->tagged_other)
+			return refuse(env, -EINVAL, "global-function",
+				      "arg#%u has invalid combination of tags", i);
+		arg->kind = GLOBAL_ARG_DYNPTR;
+		return 0;
+	}
 	if (arg->tagged_other)
 		return refuse(env, -EINVAL, "unsupported",
 			      "arg#%u of %s() has a tag that is not supported yet", i, sub->name);

@@ -65,7 +65,8 @@ int forget_packet(struct env *env)
 	while ((reg = reg_iter_next(&it))) {
 		struct reg *rw;
 
-		if (!reg_is_packet(reg) && reg->kind != REG_PACKET_END)
+		if (!reg_is_packet(reg) && reg->kind != REG_PACKET_END &&
+		    !(reg->kind == REG_MEM && (reg->flags & REG_IN_PACKET)))
 			continue;
 		rw = reg_iter_rw(&env->pool, &it);
 		if (!rw)
@@ -104,6 +105,8 @@ void forget_caller_saved(struct env *env)
 
 static int release(struct env *env, const struct call_args *args)
 {
+	if (args->release_dynptr)
+		return dynptr_release(env, args->release_dynptr);
 	if (!args->release_ref)
 		return 0;
 	if (!ref_release(env, args->release_ref))
@@ -145,6 +148,14 @@ static int tail_call(struct env *env)
 	return err;
 }
 
+/* Writing to a dynptr of an skb may move the packet: it is made writable first. */
+static bool changes_packet(const struct call_args *args)
+{
+	return args->proto->flags & HELPER_CHANGES_PACKET ||
+	       (args->proto->id == BPF_FUNC_dynptr_write &&
+		(args->dynptr.kind == DYNPTR_SKB || args->dynptr.kind == DYNPTR_SKB_META));
+}
+
 static int helper_call(struct env *env, const struct bpf_insn *insn)
 {
 	struct call_args args = { 0 };
@@ -165,7 +176,7 @@ static int helper_call(struct env *env, const struct bpf_insn *insn)
 		return err;
 	forget_caller_saved(env);
 	err = set_result(env, &args);
-	if (!err && (args.proto->flags & HELPER_CHANGES_PACKET))
+	if (!err && changes_packet(&args))
 		err = forget_packet(env);
 	return err;
 }

@@ -105,6 +105,8 @@ static int pointer_result(struct env *env, const struct call_args *args, struct 
 		*out = reg_pointer(REG_MEM, 0);
 		out->size = proto->ret_size;
 		return 0;
+	case RET_PTR_TO_DYNPTR_MEM:
+		return dynptr_slice(env, &args->dynptr, args->alloc_size, 0, out);
 	case RET_PTR_TO_ALLOC_MEM:
 	case RET_PTR_TO_RINGBUF_MEM:
 		if (args->alloc_size > UINT32_MAX / 2)

@@ -43,7 +43,7 @@ struct insn_aux {
 };
 
 /* A parameter of a global function, from BTF. */
-enum global_arg_kind { GLOBAL_ARG_SCALAR, GLOBAL_ARG_CTX, GLOBAL_ARG_MEM };
+enum global_arg_kind { GLOBAL_ARG_SCALAR, GLOBAL_ARG_CTX, GLOBAL_ARG_MEM, GLOBAL_ARG_DYNPTR };
 
 struct global_arg {
 	u8 kind; /* enum global_arg_kind */

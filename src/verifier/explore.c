@@ -3,7 +3,7 @@
  * The walk over all paths of one function: a state, an instruction, and a stack of paths
  * that branched off and wait.
  */
-#include "verifier/step.h"
+#include "verifier/stack_object.h"
 
 #define MAX_PENDING 8192
 /*
@@ -233,6 +233,10 @@ static void global_arg_reg(struct env *env, const struct global_arg *arg, struct
 		break;
 	case GLOBAL_ARG_CTX:
 		*reg = reg_pointer(REG_CTX, 0);
+		break;
+	case GLOBAL_ARG_DYNPTR:
+		/* Whatever the caller has: Linux takes it for local memory, too. */
+		*reg = dynptr_const_reg(env, DYNPTR_LOCAL);
 		break;
 	default:
 		*reg = reg_pointer(REG_MEM, arg->nonnull ? 0 : REG_MAYBE_NULL);

@@ -14,7 +14,7 @@
  * A slot is only reached through addresses derived from its own r10. What a called
  * function writes never counts as overwriting: it may tail call away before.
  */
-#include "verifier/step.h"
+#include "verifier/stack_object.h"
 
 #define ALL_SLOTS (~0ull)
 /*
@@ -293,6 +293,8 @@ static s64 arg_bytes(const struct live *live, const struct facts *f,
 		}
 		return -1;
 	}
+	if (base == ARG_PTR_TO_DYNPTR)
+		return DYNPTR_SLOTS * SLOT_BYTES;
 	if (base == ARG_PTR_TO_MEM && (proto->arg[i] & ARG_MEM_FIXED_SIZE))
 		return proto->arg_size[i];
 	if (base == ARG_PTR_TO_MEM && i < 4 && f->regs[i + 2].origin == CONST && f->regs[i + 2].v >= 0)
@@ -349,7 +351,7 @@ static void pass_all(struct live *live, const struct facts *f, struct effect *e)
 /* The argument of the callback that the helper's r3 becomes, from 0; -1: unknown. */
 static s32 callback_ctx_arg(u32 helper)
 {
-	return helper == BPF_FUNC_loop ? 1 : helper == BPF_FUNC_for_each_map_elem ? 3 : -1;
+	return helper == BPF_FUNC_loop || helper == BPF_FUNC_user_ringbuf_drain ? 1 : helper == BPF_FUNC_for_each_map_elem ? 3 : -1;
 }
 
 static void callback_facts(struct live *live, const struct facts *f,
@@ -515,6 +517,18 @@ static void give_up(struct live *live, const struct subprog *sub)
 		live->reach[live->sub][i].any = true;
 }
 
+static s32 global_arg_bytes(const struct global_arg *arg)
+{
+	switch (arg->kind) {
+	case GLOBAL_ARG_MEM:
+		return (s32)MIN(arg->size, (u32)BPF_STACK_SIZE);
+	case GLOBAL_ARG_DYNPTR:
+		return DYNPTR_SLOTS * SLOT_BYTES;
+	default:
+		return 0;
+	}
+}
+
 static int forward(struct live *live, const struct subprog *sub)
 {
 	struct facts entry;
@@ -538,9 +552,7 @@ static int forward(struct live *live, const struct subprog *sub)
 	/* The types say what a global function may read, whatever its code does. */
 	for (u32 i = 0; sub->global && i < 5; i++)
 		live->reach[live->sub][i] =
-		    (struct reach){ .hi = sub->args[i].kind == GLOBAL_ARG_MEM
-					      ? (s32)MIN(sub->args[i].size, (u32)BPF_STACK_SIZE)
-					      : 0 };
+		    (struct reach){ .hi = global_arg_bytes(&sub->args[i]) };
 	return err;
 }
 

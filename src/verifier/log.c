@@ -5,7 +5,7 @@
  * remains is the path to the refusal; level 2 keeps everything.
  */
 #include "isa/asm.h"
-#include "verifier/step.h"
+#include "verifier/stack_object.h"
 
 #define STATE_COLUMN 40
 
@@ -187,10 +187,27 @@ static void put_reg(const struct env *env, struct text *log, const struct reg *r
 	text_put(log, ")");
 }
 
+/* Said once, at its lower slot. */
+static void put_dynptr(struct text *log, const struct stack_object *object, u32 index)
+{
+	if (!object->first)
+		return;
+	text_printf(log, " fp-%u=dynptr_%s(", (index + 1) * SLOT_BYTES,
+		    dynptr_kind_name(object->kind));
+	if (object->ref)
+		text_printf(log, "ref_id=%u,", object->ref);
+	text_printf(log, "dynptr_id=%u)", object->id);
+}
+
 static void put_slot(const struct env *env, struct text *log, const struct slot *slot, u32 index)
 {
-	static const char kinds[] = { '?', 'm', '0', 'r' };
+	static const char kinds[] = { '?', 'm', '0', 'r', 'd', 'i' };
 	bool any = false;
+
+	if (slot->kind[0] == BYTE_DYNPTR) {
+		put_dynptr(log, &slot->object, index);
+		return;
+	}
 
 	for (u32 i = 0; i < SLOT_BYTES; i++)
 		any |= slot->kind[i] != BYTE_INVALID;

@@ -127,6 +127,10 @@ int check_pointer_off(struct env *env, u32 regno, const struct reg *ptr)
 			      "variable %s access var_off=[%lld,%lld] disallowed",
 			      reg_name(env, ptr, name), (long long)ptr->val.smin,
 			      (long long)ptr->val.smax);
+	if (ptr->off < 0)
+		return refuse(env, -EACCES, "modified-pointer",
+			      "negative offset %s ptr R%u off=%d disallowed",
+			      reg_name(env, ptr, name), regno, ptr->off);
 	if (ptr->off)
 		return refuse(env, -EACCES, "modified-pointer",
 			      "dereference of modified %s ptr R%u off=%d disallowed",

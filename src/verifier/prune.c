@@ -76,7 +76,8 @@ static bool reg_covers(struct cover *c, const struct reg *old, const struct reg 
 	if (c->mode == COVER_EXACT ? !scalar_eq(&old->val, &cur->val)
 				   : !scalar_within(&cur->val, &old->val))
 		return false;
-	return ids_match(c, old->id, cur->id) && ids_match(c, old->ref, cur->ref);
+	return ids_match(c, old->id, cur->id) && ids_match(c, old->ref, cur->ref) &&
+	       ids_match(c, old->slice, cur->slice);
 }
 
 /* ---- stack ---- */
@@ -86,6 +87,9 @@ static bool is_data(struct env *env, const struct slot *cur, u32 byte)
 	switch (cur->kind[byte]) {
 	case BYTE_INVALID:
 		return unwritten_ok(env);
+	case BYTE_DYNPTR:
+	case BYTE_ITER:
+		return false;
 	case BYTE_SPILL:
 		/* Read as bytes, a number is a number. Linux's privileged may read pointers so, too;
 		 * here a state with a pointer is explored on its own. */
@@ -123,9 +127,24 @@ static bool bytes_as_number(struct cover *c, const struct slot *old, const struc
 	return scalar_covers(c, &old->reg, &number);
 }
 
+/*
+ * Parts of the same kind of object, in the same state, and identities that match. How many
+ * elements an iterator has given does not matter to what may follow.
+ */
+static bool object_covers(struct cover *c, const struct slot *old, const struct slot *cur)
+{
+	const struct stack_object *a = &old->object, *b = &cur->object;
+
+	return old->kind[0] == cur->kind[0] && a->kind == b->kind && a->first == b->first &&
+	       a->flags == b->flags && a->btf_id == b->btf_id && ids_match(c, a->id, b->id) &&
+	       ids_match(c, a->ref, b->ref);
+}
+
 static bool slot_covers(struct cover *c, const struct slot *old, const struct slot *cur)
 {
 	c->work++;
+	if (slot_is_object(old))
+		return object_covers(c, old, cur);
 	if (slot_is_spill(old) && !slot_is_spill(cur))
 		return c->mode != COVER_EXACT && reg_is_scalar(&old->reg) &&
 		       bytes_as_number(c, old, cur);

@@ -27,7 +27,8 @@
 	REG_KIND(REG_SOCKET, "sock")                                                               \
 	REG_KIND(REG_TCP_SOCK, "tcp_sock")                                                         \
 	REG_KIND(REG_XDP_SOCK, "xdp_sock")                                                         \
-	REG_KIND(REG_FLOW_KEYS, "flow_keys")
+	REG_KIND(REG_FLOW_KEYS, "flow_keys")                                                       \
+	REG_KIND(REG_DYNPTR, "dynptr_ptr")
 
 enum reg_kind {
 #define REG_KIND(name, text) name,
@@ -55,6 +56,7 @@ enum reg_flag {
 	REG_USER = 1 << 10,   /* REG_BTF: an address in user memory */
 	REG_OWN_TYPE = 1 << 11, /* REG_BTF: allocated by the program; btf_id is in its own BTF */
 	REG_NON_OWNING = 1 << 12, /* REG_OWN_TYPE: alive as long as the lock is held */
+	REG_IN_PACKET = 1 << 13, /* REG_MEM: a slice of a packet, void when the packet may move */
 };
 
 struct reg {
@@ -74,7 +76,9 @@ struct reg {
 		u32 size;    /* REG_MEM */
 		u32 btf_id;  /* REG_BTF: in the model's BTF */
 		u32 subprog; /* REG_FUNC */
+		u32 dynptr;  /* REG_DYNPTR: enum dynptr_kind; id names it, as in its slots */
 	};
+	u32 slice; /* REG_MEM: id of the dynptr that it is a slice of. 0: none */
 	struct scalar val; /* scalars: the value; pointers: the variable part of the offset */
 };
 

@@ -71,6 +71,11 @@ static int read_bytes(struct env *env, const struct frame *frame, const struct r
 
 	for (s64 off = r->min; off < r->max; off++) {
 		switch (byte_at(frame, off)) {
+		case BYTE_DYNPTR:
+		case BYTE_ITER:
+			return refuse(env, -EACCES, "stack-object",
+				      "invalid read from stack off %lld+%lld size %u",
+				      (long long)r->min, (long long)(off - r->min), size);
 		case BYTE_INVALID:
 			if (!unwritten_ok(env))
 				return refuse(env, -EACCES, "uninit-stack",
@@ -147,11 +152,11 @@ static void slot_changed(struct env *env, u32 frame, u32 slot)
 		env->changed_slots |= 1ull << slot;
 }
 
-/* The spill in a slot is no more: what is left of it is data. */
+/* The spill or object in a slot is no more: what is left of it is data. */
 static void slot_drop_spill(struct slot *slot)
 {
 	for (u32 i = 0; i < SLOT_BYTES; i++)
-		if (slot->kind[i] == BYTE_SPILL)
+		if (slot->kind[i] >= BYTE_SPILL)
 			slot->kind[i] = BYTE_MISC;
 	slot->reg.kind = REG_UNINIT;
 }
@@ -199,6 +204,8 @@ static int store_fixed(struct env *env, const struct reg *ptr, const struct rang
 	int err;
 
 	err = check_spill(env, ptr, value, size);
+	if (!err)
+		err = dynptr_overwritten(env, ptr->frame, index);
 	if (err)
 		return err;
 	frame = state_slots(&env->pool, env->cur, ptr->frame, index);
@@ -226,8 +233,15 @@ static int store_fixed(struct env *env, const struct reg *ptr, const struct rang
 static int store_anywhere(struct env *env, u32 frame_index, const struct range *r, bool zero)
 {
 	u32 last = slot_of(r->min);
-	struct frame *frame = state_slots(&env->pool, env->cur, frame_index, last);
+	struct frame *frame;
 
+	for (u32 index = slot_of(r->max - 1); index <= last; index++) {
+		int err = dynptr_overwritten(env, frame_index, index);
+
+		if (err)
+			return err;
+	}
+	frame = state_slots(&env->pool, env->cur, frame_index, last);
 	if (!frame)
 		return explore_failed(env);
 	for (u32 index = slot_of(r->max - 1); index <= last; index++) {
@@ -294,14 +308,26 @@ static int fill_bytes(struct env *env, u32 frame_index, const struct range *r)
 	return 0;
 }
 
+/* A helper that fills memory knows nothing of the dynptr that lies there. */
+static int check_no_dynptr(struct env *env, const struct frame *frame, const struct range *r)
+{
+	for (s64 off = r->min; off < r->max; off++)
+		if (byte_at(frame, off) == BYTE_DYNPTR)
+			return refuse(env, -EACCES, "stack-object",
+				      "potential write to dynptr at off=%lld disallowed",
+				      (long long)off);
+	return 0;
+}
+
 static int check_initialised(struct env *env, u32 regno, const struct frame *frame,
 			     const struct range *r, s64 size)
 {
 	for (s64 off = r->min; off < r->max; off++) {
 		enum byte_kind kind = byte_at(frame, off);
 
-		if (kind == BYTE_INVALID && !unwritten_ok(env))
-			return refuse(env, -EACCES, "uninit-stack",
+		if (kind >= BYTE_DYNPTR || (kind == BYTE_INVALID && !unwritten_ok(env)))
+			return refuse(env, -EACCES,
+				      kind == BYTE_INVALID ? "uninit-stack" : "stack-object",
 				      "invalid read from stack R%u off %lld+%lld size %lld",
 				      regno, (long long)r->min, (long long)(off - r->min),
 				      (long long)size);
@@ -330,6 +356,8 @@ int stack_helper_access(struct env *env, u32 regno, const struct reg *ptr, s64 s
 	/* Where it goes is unknown: what is not written keeps its old value, so that must be one. */
 	if (use != STACK_FILL || !r.fixed)
 		err = check_initialised(env, regno, env->cur->frames[ptr->frame], &r, size);
+	else
+		err = check_no_dynptr(env, env->cur->frames[ptr->frame], &r);
 	if (!err && use != STACK_READ)
 		err = fill_bytes(env, ptr->frame, &r);
 	return err;

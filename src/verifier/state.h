@@ -22,15 +22,45 @@ enum byte_kind {
 	BYTE_MISC,	  /* data of which nothing is known */
 	BYTE_ZERO,
 	BYTE_SPILL, /* part of the slot's spilled register */
+	/* Part of an object of the kernel (dynptr.c, iter.c): always whole slots. Nobody but the
+	 * functions made for it may read or write it. */
+	BYTE_DYNPTR,
+	BYTE_ITER,
+};
+
+enum dynptr_kind {
+	DYNPTR_NONE,
+	DYNPTR_LOCAL, /* memory of a map's value */
+	DYNPTR_RINGBUF,
+	DYNPTR_SKB,
+	DYNPTR_XDP,
+	DYNPTR_SKB_META,
+	DYNPTR_KINDS,
+};
+
+enum iter_state { ITER_ACTIVE = 1, ITER_DRAINED };
+
+/* What is known of an object, in each of its slots. */
+struct stack_object {
+	u8 kind;    /* dynptr: enum dynptr_kind; iterator: enum iter_state */
+	bool first; /* the slot with its lowest address */
+	u16 flags;  /* iterator: enum reg_flag of what it gives */
+	u32 id;	    /* dynptr: the same in its slices, no other dynptr's */
+	u32 ref;    /* reference that it stands for. 0: none */
+	u32 btf_id; /* iterator: its struct, in the model's BTF */
+	u32 depth;  /* iterator: elements seen on this path */
 };
 
 /*
  * Eight bytes of stack. A spill of w bytes is the w lowest: kind[0..w-1] == BYTE_SPILL and
- * reg holds its value; kind[0] tells whether there is one.
+ * reg holds its value; kind[0] tells whether there is one. The same with parts of objects.
  */
 struct slot {
 	u8 kind[SLOT_BYTES]; /* by address */
-	struct reg reg;
+	union {
+		struct reg reg;
+		struct stack_object object;
+	};
 };
 
 struct frame {
@@ -115,6 +145,12 @@ static inline struct frame *state_top(const struct state *state)
 static inline bool slot_is_spill(const struct slot *slot)
 {
 	return slot->kind[0] == BYTE_SPILL;
+}
+
+/* BYTE_DYNPTR or the like: part of an object. */
+static inline bool slot_is_object(const struct slot *slot)
+{
+	return slot->kind[0] >= BYTE_DYNPTR;
 }
 
 /* Bytes of the slot's spill, 0 without. */

@@ -86,6 +86,10 @@ enum stack_use { STACK_READ, STACK_UPDATE, STACK_FILL };
 int stack_helper_access(struct env *env, u32 regno, const struct reg *ptr, s64 size,
 			enum stack_use use, bool zero_size_ok);
 
+/* ---- dynptr.c ---- */
+/* A slot of that frame is about to be overwritten: the dynptr of which it is part ends. */
+int dynptr_overwritten(struct env *env, u32 frame, u32 slot);
+
 /* ---- ctx.c ---- */
 int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded);

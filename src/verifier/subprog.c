@@ -31,6 +31,7 @@ static int push_frame(struct env *env, struct state *state, u32 subprog, u32 cal
 static int check_global_arg(struct env *env, u32 regno, const struct global_arg *arg)
 {
 	struct reg reg = *cur_reg(env, regno);
+	struct dynptr_arg dynptr;
 	int err = check_read(env, regno);
 
 	if (err)
@@ -46,6 +47,9 @@ static int check_global_arg(struct env *env, u32 regno, const struct global_arg 
 				      "arg#%u expected pointer to ctx, but got %s", regno - 1,
 				      reg_kind_name(reg.kind));
 		return check_pointer_off(env, regno, &reg);
+	case GLOBAL_ARG_DYNPTR:
+		err = reg.kind == REG_DYNPTR ? check_pointer_off(env, regno, &reg) : 0;
+		return err ? err : dynptr_arg_check(env, regno, ARG_MEM_RDONLY, 0, &dynptr);
 	default:
 		/* The function sees maybe-NULL memory of that size, which it may write. */
 		if (!arg->nonnull && reg_is_null(&reg)) {
@@ -134,6 +138,10 @@ static int callback_regs(struct env *env, const struct call_args *args, const st
 		if (reg_has_lock(env, &regs[3]))
 			regs[3].id = new_id(env);
 		regs[4] = caller->regs[3];
+		return 0;
+	case BPF_FUNC_user_ringbuf_drain:
+		regs[1] = dynptr_const_reg(env, DYNPTR_LOCAL);
+		regs[2] = caller->regs[3];
 		return 0;
 	default:
 		return refuse(env, -EINVAL, "unsupported",
