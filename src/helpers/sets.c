@@ -94,7 +94,9 @@ SET(trampoline, MAY_AT(get_func_arg, TRAMPOLINES), MAY_AT(get_func_ret, TRAMPOLI
     MAY_AT(seq_printf_btf, ATTACH(BPF_TRACE_ITER)));
 
 SET(lsm, MAY(inode_storage_get), MAY(inode_storage_delete), MAY(bprm_opts_set), MAY(ima_inode_hash),
-    MAY(ima_file_hash), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock));
+    MAY(ima_file_hash), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock),
+    MAY_AT(get_local_storage, ATTACH(BPF_LSM_CGROUP)), MAY_AT(get_retval, ATTACH(BPF_LSM_CGROUP)),
+    MAY_AT(set_retval, ATTACH(BPF_LSM_CGROUP)));
 
 SET(syscall, PERF(sys_bpf), MAY(btf_find_by_name_kind), MAY(sys_close), PERF(kallsyms_lookup_name));
 

@@ -15,7 +15,7 @@
 #define KIND(k) (1u << (k))
 #define MEM_KINDS                                                                                  \
 	(KIND(REG_STACK) | KIND(REG_PACKET) | KIND(REG_PACKET_META) | KIND(REG_MAP_KEY) |          \
-	 KIND(REG_MAP_VALUE) | KIND(REG_MEM))
+	 KIND(REG_MAP_VALUE) | KIND(REG_MEM) | KIND(REG_BUF))
 
 static u32 kinds_of(u32 base)
 {
@@ -168,6 +168,11 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 			return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s",
 				      regno, reg_name(env, ptr, name));
 		return check_mem_bounds(env, regno, ptr, 0, size, ptr->size, zero_ok);
+	case REG_BUF:
+		if (writes && (ptr->flags & REG_RDONLY))
+			return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s",
+				      regno, reg_name(env, ptr, name));
+		return check_buf_access(env, regno, ptr, 0, size);
 	case REG_STACK:
 		return stack_helper_access(env, regno, ptr, size, stack_use(flags), zero_ok);
 	default:

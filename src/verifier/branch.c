@@ -103,6 +103,7 @@ static bool never_null(const struct reg *reg)
 	case REG_MAP_VALUE:
 	case REG_MAP_KEY:
 	case REG_MEM:
+	case REG_BUF:
 	case REG_SOCKET:
 	case REG_SOCK_COMMON:
 	case REG_TCP_SOCK:

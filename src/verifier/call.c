@@ -20,6 +20,7 @@ static int find_helper(struct env *env, u32 id, const struct helper_proto **out)
 	if (!known)
 		return refuse(env, -EINVAL, "unknown-helper", "invalid func unknown#%d", (s32)id);
 	proto = model_prog_helper(req->model, env->type, req->expected_attach_type, privilege, id);
+	proto = attach_helper(env, id, proto);
 	if (!proto)
 		return refuse(env, -EINVAL, "helper-not-allowed",
 			      "program of this type cannot use helper bpf_%s#%u", known->name, id);
@@ -30,6 +31,9 @@ static int find_helper(struct env *env, u32 id, const struct helper_proto **out)
 	if ((proto->flags & HELPER_GPL_ONLY) && !req->gpl_compatible)
 		return refuse(env, -EINVAL, "gpl-only",
 			      "cannot call GPL-restricted function from non-GPL compatible program");
+	if (!attach_allows(env, id))
+		return refuse(env, -EINVAL, "helper-not-allowed",
+			      "helper call is not allowed in probe");
 	if ((proto->flags & HELPER_MIGHT_SLEEP) && !in_sleepable(env))
 		return refuse(env, -EINVAL, "sleep-in-atomic",
 			      "helper call might sleep in a non-sleepable prog");

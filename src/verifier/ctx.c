@@ -65,6 +65,10 @@ int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 s
 
 	if (err)
 		return err;
+	if (env->attach.proto) {
+		note_fixup(env, NULL, off, size);
+		return attach_access(env, off, size, write, loaded);
+	}
 	if (!model_ctx_access(env->ctx, env->req->expected_attach_type, off, size, write, &field))
 		return refuse(env, -EACCES, "invalid-ctx-access",
 			      "invalid bpf_context access off=%lld size=%u", (long long)off, size);

@@ -94,11 +94,24 @@ struct map_ref {
 	const struct map_facts *facts;
 };
 
+/* What the program attaches to, when that is its context (attach.c). */
+struct attach {
+	const char *name; /* of the function, tracepoint or hook */
+	const struct btf *btf;
+	const struct btf_type *proto; /* NULL: the context is that of the program type */
+	u32 skip;		      /* leading parameters that programs do not see */
+	u32 facts;		      /* enum hook_fact */
+	bool returns_nothing; /* nobody looks at r0 */
+	bool checks_result, result_is_32bit;
+	struct return_range result;
+};
+
 struct env {
 	const struct verify_request *req;
 	struct verify_result *result;
 	const struct prog_type_model *type;
 	const struct ctx_layout *ctx;
+	struct attach attach;
 	bool allow_ptr_leaks;	 /* privileged: pointers may be looked at as numbers */
 	bool allow_uninit_stack; /* privileged: uninitialised stack reads as unknown data */
 	bool strict_alignment;

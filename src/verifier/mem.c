@@ -269,6 +269,35 @@ static int access_ctx(struct env *env, const struct reg *ptr, const struct mem_o
 		   : ctx_access(env, op->regno, ptr, op->off, op->size, op->access, op->loaded);
 }
 
+/*
+ * A buffer of an iterator: the map that it belongs to is known when the program is attached, and
+ * large enough then. So here it is enough that the offset is known.
+ */
+int check_buf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size)
+{
+	char name[REG_NAME_SIZE];
+
+	if (!reg_has_fixed_off(ptr))
+		return refuse(env, -EACCES, "variable-offset",
+			      "R%u invalid variable buffer offset: off=%d", regno, ptr->off);
+	if (ptr->off + off < 0)
+		return refuse(env, -EACCES, "out-of-bounds",
+			      "R%u invalid %s buffer access: off=%lld, size=%lld", regno,
+			      reg_name(env, ptr, name), (long long)(ptr->off + off),
+			      (long long)size);
+	return 0;
+}
+
+static int access_buf(struct env *env, const struct reg *ptr, const struct mem_op *op)
+{
+	char name[REG_NAME_SIZE];
+
+	if (op->access & ACCESS_WRITE && ptr->flags & REG_RDONLY)
+		return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s", op->regno,
+			      reg_name(env, ptr, name));
+	return check_buf_access(env, op->regno, ptr, op->off, op->size);
+}
+
 /* Accesses through these depend on the kind; of sockets only Linux's do. */
 static bool is_rewritten(u32 kind)
 {
@@ -327,6 +356,8 @@ static int mem_access(struct env *env, const struct mem_op *op)
 		return access_packet(env, &ptr, op);
 	case REG_MEM:
 		return access_mem(env, &ptr, op);
+	case REG_BUF:
+		return access_buf(env, &ptr, op);
 	case REG_MAP_KEY:
 		return access_map_key(env, &ptr, op);
 	case REG_CTX:

@@ -70,6 +70,7 @@ int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s6
 			   bool zero_size_ok, enum access access);
 int check_mem_bounds(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
 		     u64 region, bool zero_size_ok);
+int check_buf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size);
 int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
 			bool zero_size_ok);
 int check_alignment(struct env *env, const struct reg *ptr, s64 off, u32 size, bool strict);
@@ -93,6 +94,17 @@ int dynptr_overwritten(struct env *env, u32 frame, u32 slot);
 /* ---- ctx.c ---- */
 int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded);
+
+/* ---- attach.c ---- */
+/*
+ * What a program may call depends on its target, too: the prototype, given the one by which
+ * its type may call the helper (or NULL); and whether it may be called there at all.
+ */
+const struct helper_proto *attach_helper(const struct env *env, u32 id,
+					 const struct helper_proto *proto);
+bool attach_allows(const struct env *env, u32 id);
+/* The same for programs whose context is the prototype of what they attach to. */
+int attach_access(struct env *env, s64 off, u32 size, bool write, struct reg *loaded);
 
 /* ---- socket.c ---- */
 int socket_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,

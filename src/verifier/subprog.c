@@ -308,34 +308,47 @@ static int leave_frame(struct env *env)
 
 /* ---- the end of the program ---- */
 
+/* What the program may return; false: anything. */
+static bool result_range(const struct env *env, s64 *min, s64 *max)
+{
+	const struct ctx_layout *own = env->req->ctx;
+	const struct return_range *range =
+	    env->attach.checks_result
+		? &env->attach.result
+		: model_return_range(env->type, env->req->expected_attach_type);
+
+	if (own && own->checks_return) {
+		*min = own->ret_min;
+		*max = own->ret_max;
+		return true;
+	}
+	if (!range)
+		return false;
+	*min = range->min;
+	*max = range->max;
+	return true;
+}
+
 static int check_result(struct env *env)
 {
 	const struct reg *r0 = cur_reg(env, 0);
-	const struct ctx_layout *own = env->req->ctx;
-	const struct return_range *range =
-	    model_return_range(env->type, env->req->expected_attach_type);
-	s64 min, max;
+	bool is_32bit = env->attach.result_is_32bit;
+	s64 min, max, low, high;
 
-	if (own && own->checks_return) {
-		min = own->ret_min;
-		max = own->ret_max;
-	} else if (range) {
-		min = range->min;
-		max = range->max;
-	} else {
+	if (!result_range(env, &min, &max))
 		return 0;
-	}
 	if (!reg_is_scalar(r0))
 		return refuse(env, -EINVAL, "return-range",
 			      "At program exit the register R0 is not a known value (%s)",
 			      reg_kind_name(r0->kind));
 	mark_precise(env, r0);
-	if (r0->val.smin >= min && r0->val.smax <= max)
+	low = is_32bit ? r0->val.smin32 : r0->val.smin;
+	high = is_32bit ? r0->val.smax32 : r0->val.smax;
+	if (low >= min && high <= max)
 		return 0;
 	return refuse(env, -EINVAL, "return-range",
 		      "At program exit the register R0 has smin=%lld smax=%lld should have been in [%lld, %lld]",
-		      (long long)r0->val.smin, (long long)r0->val.smax, (long long)min,
-		      (long long)max);
+		      (long long)low, (long long)high, (long long)min, (long long)max);
 }
 
 /* A timer takes nothing but 0 for an answer. */
@@ -388,6 +401,8 @@ int exit_step(struct env *env)
 		return end_async(env);
 	if (env->main_subprog)
 		return end_global(env);
+	if (env->attach.returns_nothing)
+		return 0;
 	err = check_read(env, 0);
 	if (err)
 		return err;

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs that attach by an id in a kernel's BTF: what they may attach to, what their contexts
+ * hold, what they return. The kernel is a small one made here, and this machine's Linux.
+ */
+#include "btf/btf.h"
+#include "isa/asm.h"
+#include "kernel/kernel.h"
+#include "kernel/support.h"
+#include "lib/test.h"
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SLEEPABLE BPF_F_SLEEPABLE
+#define ACCEPTED  NULL
+
+static char log_text[1 << 16];
+
+/* ---- a small kernel ---- */
+
+static void add_func(struct btf_builder *b, const char *name, s32 ret, const s32 *args, u32 n,
+		     const char *last)
+{
+	s32 proto = btf_add_func_proto(b, (u32)ret);
+
+	for (u32 i = 0; i < n; i++)
+		btf_add_param(b, !args[i] ? "" : i == n - 1 && last ? last : "a", (u32)args[i]);
+	btf_add_func(b, name, (u32)proto, BTF_FUNC_STATIC);
+}
+
+static void add_tracepoint(struct btf_builder *b, const char *name, s32 proto)
+{
+	btf_add_typedef(b, name, (u32)btf_add_ptr(b, (u32)proto));
+}
+
+static struct btf_builder *small_kernel(void)
+{
+	struct btf_builder *b = btf_builder_new();
+	s32 t_int = btf_add_int(b, "int", 4, BTF_INT_SIGNED), t_long = btf_add_int(b, "long", 8, 0);
+	s32 t_char = btf_add_int(b, "char", 1, 0), obj, pair, big, p_obj, p_void, p_char, p_tagged,
+	    hooks, proto, wide[13];
+
+	obj = btf_add_struct(b, "object", 16, false);
+	btf_add_member(b, "id", (u32)t_int, 0, 0);
+	pair = btf_add_struct(b, "pair", 16, false);
+	btf_add_member(b, "a", (u32)t_long, 0, 0);
+	btf_add_member(b, "b", (u32)t_long, 64, 0);
+	big = btf_add_struct(b, "big", 24, false);
+	btf_add_member(b, "a", (u32)t_long, 0, 0);
+	p_obj = btf_add_ptr(b, (u32)obj);
+	p_void = btf_add_ptr(b, 0);
+	p_char = btf_add_ptr(b, (u32)btf_add_modifier(b, BTF_KIND_CONST, (u32)t_char));
+	p_tagged = btf_add_ptr(b, (u32)btf_add_type_tag(b, "user", (u32)obj));
+	add_func(b, "plain", t_int, (s32[]){ t_int, p_obj, p_char }, 3, NULL);
+	add_func(b, "nothing", 0, (s32[]){ p_tagged }, 1, NULL);
+	add_func(b, "by_value", t_int, (s32[]){ pair, t_int }, 2, NULL);
+	add_func(b, "too_big", t_int, (s32[]){ big }, 1, NULL);
+	add_func(b, "gives_struct", pair, (s32[]){ t_int }, 1, NULL);
+	add_func(b, "varargs", t_int, (s32[]){ p_char, 0 }, 2, NULL);
+	for (u32 i = 0; i < 13; i++)
+		wide[i] = t_int;
+	add_func(b, "many", t_int, wide, 13, NULL);
+	add_func(b, "do_exit", 0, (s32[]){ t_long }, 1, NULL);
+	add_func(b, "migrate_disable", 0, NULL, 0, NULL);
+	add_func(b, "__x64_sys_read", t_long, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "security_file_open", t_int, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "bpf_iter_task", t_int, (s32[]){ p_obj, p_obj }, 2, NULL);
+	add_func(b, "bpf_iter_bpf_map_elem", t_int, (s32[]){ p_obj, p_obj, p_void, p_void }, 4, NULL);
+	add_func(b, "bpf_iter_no_target", t_int, (s32[]){ p_obj }, 1, NULL);
+	hooks = btf_add_struct(b, "security_list_options", 8, true);
+	btf_add_member(b, "file_open", (u32)p_void, 0, 0);
+	btf_add_member(b, "task_free", (u32)p_void, 0, 0);
+	btf_add_member(b, "inode_xattr_skipcap", (u32)p_void, 0, 0);
+	btf_add_member(b, "getprocattr", (u32)p_void, 0, 0);
+	add_func(b, "bpf_lsm_file_open", t_int, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "bpf_lsm_task_free", 0, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "bpf_lsm_inode_xattr_skipcap", t_int, (s32[]){ p_char }, 1, NULL);
+	add_func(b, "bpf_lsm_getprocattr", t_int, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "bpf_lsm_verify_prog", t_int, (s32[]){ p_obj }, 1, NULL);
+	proto = btf_add_func_proto(b, 0);
+	btf_add_param(b, "", (u32)p_void);
+	btf_add_param(b, "", (u32)p_obj);
+	btf_add_param(b, "", (u32)t_int);
+	add_tracepoint(b, "btf_trace_event", proto);
+	add_tracepoint(b, "btf_trace_mm_page_alloc", proto);
+	add_tracepoint(b, "not_a_trace", proto);
+	add_tracepoint(b, "btf_trace_named", proto);
+	add_func(b, "__bpf_trace_named", 0, (s32[]){ p_void, p_obj }, 2, "obj__nullable");
+	CHECK(hooks > 0);
+	return b;
+}
+
+static struct world world_of(const void *btf, u32 size)
+{
+	struct world w = { .name = "verifier" };
+	struct text log = text_in(log_text, sizeof(log_text));
+	struct kernel_model *model;
+
+	if (model_linux_new(btf, size, &log, &model)) {
+		test_fail(__FILE__, __LINE__, "%s", log_text);
+		test_stop();
+	}
+	w.skep = skep_new_verifier(model);
+	REQUIRE(w.skep);
+	return w;
+}
+
+/* ---- loading ---- */
+
+/* Iterators have structs of the same name. */
+static s32 find_target(const struct btf *btf, const char *name)
+{
+	s32 id = btf_find(btf, name, BTF_KIND_FUNC);
+
+	return id > 0 ? id : btf_find(btf, name, 0);
+}
+
+static int load(const struct world *w, u32 type, u32 attach_type, u32 flags, const char *target,
+		const char *text)
+{
+	struct asm_error error;
+	insn_vec insns = { 0 };
+	s32 id = find_target(skep_model(w->skep)->btf, target);
+	int fd;
+
+	if (id <= 0) {
+		test_fail(__FILE__, __LINE__, "no %s in BTF", target);
+		return -ENOENT;
+	}
+	REQUIRE(isa_assemble(text, &insns, &error) == 0);
+	log_text[0] = 0;
+	fd = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = type, .insn_cnt = (u32)insns.len,
+		 .insns = address(insns.data), .license = address("GPL"), .prog_flags = flags,
+		 .expected_attach_type = attach_type, .attach_btf_id = (u32)id,
+		 .log_buf = address(log_text), .log_size = sizeof(log_text), .log_level = 1);
+	vec_release(&insns);
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+struct attempt {
+	u32 type, attach_type, flags;
+	const char *target, *text;
+	const char *says; /* ACCEPTED, or what the log says */
+};
+
+static void try_all(const struct world *w, const struct attempt *attempts, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		const struct attempt *a = &attempts[i];
+		int got = load(w, a->type, a->attach_type, a->flags, a->target, a->text);
+
+		if (a->says ? got >= 0 || !strstr(log_text, a->says) : got < 0)
+			test_fail(__FILE__, __LINE__, "%u: %s \"%s\": %d, expected %s\n%s", i,
+				  a->target, a->text, got, a->says ? a->says : "to be accepted",
+				  log_text);
+	}
+}
+
+#define FENTRY BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY
+#define FEXIT  BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT
+#define FMOD   BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN
+#define TP     BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP
+#define ITER   BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER
+#define LSM    BPF_PROG_TYPE_LSM, BPF_LSM_MAC
+#define LSM_CG BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP
+#define RET(n) "r0 = " #n "\nexit\n"
+
+static const struct attempt targets[] = {
+	{ FENTRY, 0, "plain", RET(0), ACCEPTED },
+	{ FENTRY, 0, "plain", RET(1), "should have been in [0, 0]" },
+	{ FENTRY, 0, "object", RET(0), "is not a function" },
+	{ FENTRY, 0, "too_big", RET(0), "The function too_big arg0 type STRUCT is unsupported." },
+	{ FENTRY, 0, "gives_struct", RET(0), "return type STRUCT is unsupported." },
+	{ FENTRY, 0, "varargs", RET(0), "with variable args is unsupported." },
+	{ FENTRY, 0, "many", RET(0), "has 13 arguments. Too many." },
+	{ FENTRY, 0, "migrate_disable", RET(0), "function 'migrate_disable' is rejected" },
+	{ FENTRY, 0, "do_exit", RET(0), ACCEPTED },
+	{ FEXIT, 0, "do_exit", RET(0), "__noreturn function 'do_exit' is rejected" },
+	{ FENTRY, SLEEPABLE, "plain", RET(0), "plain is not sleepable" },
+	{ FENTRY, SLEEPABLE, "__x64_sys_read", RET(0), ACCEPTED },
+	{ FMOD, 0, "plain", RET(0), "plain() is not modifiable" },
+	{ FMOD, 0, "security_file_open", RET(-7), ACCEPTED },
+	{ FMOD, SLEEPABLE, "security_file_open", RET(0), "is not sleepable" },
+	{ TP, 0, "plain", RET(0), "is not a typedef" },
+	{ TP, 0, "not_a_trace", RET(0), "points to wrong type name not_a_trace" },
+	{ TP, 0, "btf_trace_event", RET(77), ACCEPTED },
+	{ ITER, 0, "bpf_iter_task", RET(1), ACCEPTED },
+	{ ITER, 0, "bpf_iter_task", RET(2), "should have been in [0, 1]" },
+	{ ITER, 0, "bpf_iter_no_target", RET(0), "is not an iterator" },
+	{ ITER, 0, "plain", RET(0), "is not an iterator" },
+	{ LSM, 0, "bpf_lsm_file_open", RET(-1), ACCEPTED },
+	{ LSM, 0, "bpf_lsm_file_open", RET(1), "should have been in [-4095, 0]" },
+	{ LSM, 0, "bpf_lsm_file_open", "w0 = -1\nexit\n", ACCEPTED },
+	{ LSM, 0, "bpf_lsm_inode_xattr_skipcap", RET(1), ACCEPTED },
+	{ LSM, 0, "bpf_lsm_inode_xattr_skipcap", RET(-1), "should have been in [0, 1]" },
+	{ LSM, 0, "bpf_lsm_task_free", RET(5), ACCEPTED },
+	{ LSM, SLEEPABLE, "bpf_lsm_file_open", RET(0), ACCEPTED },
+	{ LSM, SLEEPABLE, "bpf_lsm_task_free", RET(0), "bpf_lsm_task_free is not sleepable" },
+	{ LSM, 0, "bpf_lsm_getprocattr", RET(0), "points to disabled hook bpf_lsm_getprocattr" },
+	{ LSM, 0, "bpf_lsm_verify_prog", RET(0), "points to wrong type name bpf_lsm_verify_prog" },
+	{ LSM, 0, "plain", RET(0), "points to wrong type name plain" },
+	{ LSM_CG, 0, "bpf_lsm_file_open", RET(1), ACCEPTED },
+	{ LSM_CG, 0, "bpf_lsm_file_open", RET(-1), "should have been in [0, 1]" },
+	{ LSM_CG, 0, "bpf_lsm_task_free", RET(0), "should have been in [1, 1]" },
+};
+
+#define LOAD(size, off, then) "r2 = *(" #size " *)(r1 +" #off ")\n" then RET(0)
+#define DEREF		      "r3 = *(u32 *)(r2 +0)\n"
+#define CHECKED		      "if r2 == 0 goto end\nr3 = *(u32 *)(r2 +0)\nend:\n"
+
+static const struct attempt contexts[] = {
+	{ FENTRY, 0, "plain", LOAD(u64, 0, ""), ACCEPTED },
+	{ FENTRY, 0, "plain", LOAD(u32, 0, ""), ACCEPTED },
+	{ FENTRY, 0, "plain", LOAD(u32, 4, ""), "offset 4 is not multiple of 8" },
+	{ FENTRY, 0, "plain", LOAD(u64, 0, DEREF), "R2 invalid mem access 'scalar'" },
+	{ FENTRY, 0, "plain", LOAD(u64, 8, DEREF), ACCEPTED },
+	{ FENTRY, 0, "plain", LOAD(u32, 8, ""), "size 4 must be 8" },
+	{ FENTRY, 0, "plain", LOAD(u64, 16, DEREF), "R2 invalid mem access 'scalar'" },
+	{ FENTRY, 0, "plain", LOAD(u64, 24, ""), "func 'plain' doesn't have 4-th argument" },
+	{ FENTRY, 0, "plain", LOAD(u64, 96, ""), "invalid bpf_context access off=96 size=8" },
+	{ FENTRY, 0, "plain", "r2 = *(u64 *)(r1 -8)\n" RET(0), "invalid bpf_context access off=-8" },
+	{ FENTRY, 0, "plain", "*(u64 *)(r1 +0) = r1\n" RET(0), "invalid bpf_context access" },
+	{ LSM, 0, "bpf_lsm_file_open", "r2 = 1\n*(u64 *)(r1 +0) = r2\n" RET(0),
+	  "invalid bpf_context access" },
+	{ FEXIT, 0, "plain", LOAD(u64, 24, ""), ACCEPTED },
+	{ FEXIT, 0, "plain", LOAD(u64, 32, ""), "doesn't have 5-th argument" },
+	{ FEXIT, 0, "nothing", LOAD(u64, 8, ""), "Only pointer access is allowed" },
+	{ FEXIT, 0, "nothing", LOAD(u64, 0, DEREF), "R2 invalid mem access" },
+	{ FMOD, 0, "security_file_open", LOAD(u64, 8, ""), ACCEPTED },
+	{ FENTRY, 0, "by_value", LOAD(u64, 8, ""), ACCEPTED },
+	{ FENTRY, 0, "by_value", LOAD(u64, 16, ""), ACCEPTED },
+	{ FENTRY, 0, "by_value", LOAD(u64, 24, ""), "doesn't have 3-th argument" },
+	{ TP, 0, "btf_trace_event", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ TP, 0, "btf_trace_event", LOAD(u64, 8, ""), ACCEPTED },
+	{ TP, 0, "btf_trace_event", LOAD(u64, 16, ""), "doesn't have 3-th argument" },
+	{ TP, 0, "btf_trace_mm_page_alloc", LOAD(u64, 0, DEREF), "_or_null'" },
+	{ TP, 0, "btf_trace_mm_page_alloc", LOAD(u64, 0, CHECKED), ACCEPTED },
+	{ TP, 0, "btf_trace_named", LOAD(u64, 0, DEREF), "_or_null'" },
+	{ ITER, 0, "bpf_iter_task", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ ITER, 0, "bpf_iter_task", LOAD(u64, 8, DEREF), "_or_null'" },
+	{ ITER, 0, "bpf_iter_task", LOAD(u64, 8, CHECKED), ACCEPTED },
+	{ ITER, 0, "bpf_iter_bpf_map_elem", LOAD(u64, 16, DEREF), "_or_null'" },
+	{ ITER, 0, "bpf_iter_bpf_map_elem", LOAD(u64, 16, CHECKED), ACCEPTED },
+	{ ITER, 0, "bpf_iter_bpf_map_elem",
+	  "r2 = *(u64 *)(r1 +16)\nif r2 == 0 goto end\n*(u32 *)(r2 +0) = 1\nend:\n" RET(0),
+	  "R2 cannot write into rdonly_buf" },
+	{ ITER, 0, "bpf_iter_bpf_map_elem",
+	  "r2 = *(u64 *)(r1 +24)\nif r2 == 0 goto end\n*(u32 *)(r2 +64) = 1\nend:\n" RET(0),
+	  ACCEPTED },
+	{ ITER, 0, "bpf_iter_bpf_map_elem",
+	  "r2 = *(u64 *)(r1 +24)\nif r2 == 0 goto end\n*(u32 *)(r2 -4) = 1\nend:\n" RET(0),
+	  "R2 invalid buf buffer access: off=-4" },
+	{ LSM, 0, "bpf_lsm_file_open", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ LSM, 0, "bpf_lsm_file_open", "r0 = *(u64 *)(r1 +8)\nexit\n", ACCEPTED },
+	{ LSM_CG, 0, "bpf_lsm_file_open", "r0 = *(u64 *)(r1 +8)\nexit\n",
+	  "should have been in [0, 1]" },
+};
+
+TEST(targets_are_checked)
+{
+	struct btf_builder *b = small_kernel();
+	struct world w;
+	u32 size;
+	const void *data = btf_builder_data(b, &size);
+
+	REQUIRE(data);
+	w = world_of(data, size);
+	try_all(&w, targets, ARRAY_SIZE(targets));
+	world_end(&w);
+	btf_builder_free(b);
+}
+
+TEST(contexts_are_the_prototypes)
+{
+	struct btf_builder *b = small_kernel();
+	struct world w;
+	u32 size;
+	const void *data = btf_builder_data(b, &size);
+
+	REQUIRE(data);
+	w = world_of(data, size);
+	try_all(&w, contexts, ARRAY_SIZE(contexts));
+	world_end(&w);
+	btf_builder_free(b);
+}
+
+/* ---- this machine's Linux ---- */
+
+static const struct attempt real[] = {
+	{ FENTRY, 0, "do_unlinkat", LOAD(u64, 8, DEREF), ACCEPTED },
+	{ FENTRY, 0, "tcp_connect", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ FEXIT, 0, "tcp_connect", LOAD(u64, 8, ""), ACCEPTED },
+	{ TP, 0, "btf_trace_sched_switch", LOAD(u64, 8, DEREF), ACCEPTED },
+	{ TP, 0, "btf_trace_sys_enter", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ LSM, 0, "bpf_lsm_file_open", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ LSM, SLEEPABLE, "bpf_lsm_bprm_committed_creds", RET(0), ACCEPTED },
+	{ ITER, 0, "bpf_iter_task", LOAD(u64, 8, CHECKED), ACCEPTED },
+};
+
+TEST(this_machines_kernel_has_targets)
+{
+	FILE *f = fopen("/sys/kernel/btf/vmlinux", "re");
+	static u8 data[32 << 20];
+	struct world w;
+	size_t size;
+
+	if (!f)
+		SKIP("this kernel has no /sys/kernel/btf/vmlinux");
+	size = fread(data, 1, sizeof(data), f);
+	fclose(f);
+	w = world_of(data, (u32)size);
+	for (u32 i = 0; i < ARRAY_SIZE(real); i++) {
+		if (find_target(skep_model(w.skep)->btf, real[i].target) > 0)
+			try_all(&w, &real[i], 1);
+		else
+			test_note("this kernel has no %s", real[i].target);
+	}
+	world_end(&w);
+}
