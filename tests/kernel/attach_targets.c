@@ -210,6 +210,8 @@ static const struct attempt targets[] = {
 
 #define LOAD(size, off, then) "r2 = *(" #size " *)(r1 +" #off ")\n" then RET(0)
 #define DEREF		      "r3 = *(u32 *)(r2 +0)\n"
+#define DEREF64		      "r3 = *(u64 *)(r2 +0)\n"
+#define CHECKED64	      "if r2 == 0 goto end\nr3 = *(u64 *)(r2 +0)\nend:\n"
 #define CHECKED		      "if r2 == 0 goto end\nr3 = *(u32 *)(r2 +0)\nend:\n"
 
 static const struct attempt contexts[] = {
@@ -229,7 +231,7 @@ static const struct attempt contexts[] = {
 	{ FEXIT, 0, "plain", LOAD(u64, 24, ""), ACCEPTED },
 	{ FEXIT, 0, "plain", LOAD(u64, 32, ""), "doesn't have 5-th argument" },
 	{ FEXIT, 0, "nothing", LOAD(u64, 8, ""), "Only pointer access is allowed" },
-	{ FEXIT, 0, "nothing", LOAD(u64, 0, DEREF), "R2 invalid mem access" },
+	{ FEXIT, 0, "nothing", LOAD(u64, 0, DEREF), "access user memory" },
 	{ FMOD, 0, "security_file_open", LOAD(u64, 8, ""), ACCEPTED },
 	{ FENTRY, 0, "by_value", LOAD(u64, 8, ""), ACCEPTED },
 	{ FENTRY, 0, "by_value", LOAD(u64, 16, ""), ACCEPTED },
@@ -291,14 +293,14 @@ TEST(contexts_are_the_prototypes)
 /* ---- this machine's Linux ---- */
 
 static const struct attempt real[] = {
-	{ FENTRY, 0, "do_unlinkat", LOAD(u64, 8, DEREF), ACCEPTED },
-	{ FENTRY, 0, "tcp_connect", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ FENTRY, 0, "do_unlinkat", LOAD(u64, 8, DEREF64), ACCEPTED },
+	{ FENTRY, 0, "tcp_connect", LOAD(u64, 0, DEREF64), ACCEPTED },
 	{ FEXIT, 0, "tcp_connect", LOAD(u64, 8, ""), ACCEPTED },
-	{ TP, 0, "btf_trace_sched_switch", LOAD(u64, 8, DEREF), ACCEPTED },
-	{ TP, 0, "btf_trace_sys_enter", LOAD(u64, 0, DEREF), ACCEPTED },
+	{ TP, 0, "btf_trace_sched_switch", LOAD(u64, 8, DEREF64), ACCEPTED },
+	{ TP, 0, "btf_trace_sys_enter", LOAD(u64, 0, DEREF64), ACCEPTED },
 	{ LSM, 0, "bpf_lsm_file_open", LOAD(u64, 0, DEREF), ACCEPTED },
 	{ LSM, SLEEPABLE, "bpf_lsm_bprm_committed_creds", RET(0), ACCEPTED },
-	{ ITER, 0, "bpf_iter_task", LOAD(u64, 8, CHECKED), ACCEPTED },
+	{ ITER, 0, "bpf_iter_task", LOAD(u64, 8, CHECKED64), ACCEPTED },
 };
 
 TEST(this_machines_kernel_has_targets)
