@@ -8,8 +8,8 @@
  *
  * The last line is the geometric mean of Linux's time by Skep's over the hashed types and
  * sizes (lookup: hits and misses; update: updates, and deletions with insertions; lru: all
- * of these for the LRU types), and
- * Skep's time for one 64-byte ring buffer record. Arrays are in the table only: generated
+ * of these for the LRU types; lpm: lookups of addresses in IPv4 prefixes with the lengths of a
+ * routing table), and Skep's time for one 64-byte ring buffer record. Arrays are in the table only: generated
  * code inlines their lookup.
  */
 #include <math.h>
@@ -328,11 +328,162 @@ static double bench_ring(void)
 	return ours;
 }
 
+/* ---- longest prefix match ---- */
+
+#define LPM_ADDRESSES 65536
+
+struct lpm_key {
+	u32 len;
+	u8 data[4];
+};
+
+/* An IPv4 routing table's lengths: how many of a thousand prefixes have which. */
+static u32 lpm_length(u64 random)
+{
+	static const struct {
+		u32 len, share;
+	} shape[] = { { 24, 590 }, { 23, 100 }, { 22, 120 }, { 21, 50 }, { 20, 45 }, { 19, 30 },
+		      { 18, 18 },  { 17, 10 },	{ 16, 20 },  { 15, 3 },	 { 14, 3 },  { 13, 2 },
+		      { 12, 2 },   { 11, 2 },	{ 32, 2 },   { 28, 1 },	 { 10, 1 },  { 8, 1 } };
+	u32 x = (u32)(random >> 40) % 1000;
+
+	for (u32 i = 0; i < ARRAY_SIZE(shape); i++) {
+		if (x < shape[i].share)
+			return shape[i].len;
+		x -= shape[i].share;
+	}
+	return 24;
+}
+
+static u64 lpm_random(u64 *x)
+{
+	*x = *x * MULTIPLIER + INCREMENT;
+	return *x;
+}
+
+/* Fills both maps with the same prefixes, and addresses with what lies in some of them. */
+static void lpm_fill(struct map *map, int fd, u32 entries, u8 (*addresses)[4])
+{
+	u64 x = 7, value = 1;
+
+	for (u32 i = 0; i < entries; i++) {
+		u64 random = lpm_random(&x);
+		u32 address = (u32)(lpm_random(&x) >> 32), len = lpm_length(random);
+		u32 host = len == 32 ? 0 : UINT32_MAX >> len;
+		u32 prefix = __builtin_bswap32(address & ~host);
+		struct lpm_key key = { .len = len };
+
+		memcpy(key.data, &prefix, 4);
+		map->ops->sys_update(map, &key, &value, 0);
+		if (fd >= 0)
+			linux_elem(BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0);
+		address = __builtin_bswap32(address);
+		memcpy(addresses[(x >> 20) % LPM_ADDRESSES], &address, 4);
+	}
+}
+
+static NOINLINE void lpm_batch(struct map *map, bool nothing, const u8 (*addresses)[4],
+			       struct run_ctx *rc)
+{
+	u64 x = state, sum = 0;
+
+	for (u32 i = 0; i < BATCH; i++) {
+		struct lpm_key key = { .len = 32 };
+		const u64 *at;
+
+		x = x * MULTIPLIER + INCREMENT;
+		memcpy(key.data, addresses[x >> 33 & (LPM_ADDRESSES - 1)], 4);
+		__asm__ volatile("" : : "r"(&key) : "memory");
+		if (nothing)
+			continue;
+		at = (u64 *)(uintptr_t)helper_map_lookup_elem(arg(map), arg(&key), 0, 0, 0, rc);
+		sum += at ? *at : 0;
+	}
+	state = x;
+	sink += sum;
+}
+
+static double lpm_skep(struct map *map, bool nothing, const u8 (*addresses)[4])
+{
+	struct run_ctx rc = { 0 };
+	double best = 1e9;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		u64 start = now_ns();
+
+		lpm_batch(map, nothing, addresses, &rc);
+		best = MIN(best, (double)(now_ns() - start) / BATCH);
+	}
+	return best;
+}
+
+static double lpm_linux(int map, bool nothing, int addresses)
+{
+	int state_map = linux_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	int maps[] = { map, state_map, addresses };
+	u32 result, duration = 0;
+	double best = 1e9;
+	char text[2048];
+	int prog;
+
+	snprintf(text, sizeof(text),
+		 "*(u32 *)(r10 -4) = 0\n r1 = 0x1000000001 ll\n r2 = r10\n r2 += -4\n call 1\n"
+		 "if r0 != 0 goto begin\n exit\n"
+		 "begin:\n r6 = r0\n r7 = *(u64 *)(r6 +0)\n r9 = 0\n *(u32 *)(r10 -16) = 32\n"
+		 "loop:\n r1 = %llu ll\n r7 *= r1\n r1 = %llu ll\n r7 += r1\n"
+		 "r1 = r7\n r1 >>= 33\n r1 &= %u\n *(u32 *)(r10 -4) = r1\n"
+		 "r1 = 0x1000000002 ll\n r2 = r10\n r2 += -4\n call 1\n if r0 == 0 goto none\n"
+		 "r1 = *(u32 *)(r0 +0)\n *(u32 *)(r10 -12) = r1\n %s none:\n"
+		 "r9 += 1\n if r9 < %d goto loop\n"
+		 "*(u64 *)(r6 +0) = r7\n r0 = 0\n exit\n",
+		 MULTIPLIER, INCREMENT, LPM_ADDRESSES - 1,
+		 nothing ? "" : "r1 = 0x1000000000 ll\n r2 = r10\n r2 += -16\n call 1\n"
+				"if r0 == 0 goto none\n r0 = *(u64 *)(r0 +0)\n",
+		 BATCH);
+	prog = linux_prog_load(text, maps, 3);
+	for (int round = 0; prog >= 0 && round < ROUNDS; round++)
+		if (linux_prog_run(prog, 1, &result, &duration) == 0)
+			best = MIN(best, (double)duration / BATCH);
+	if (prog >= 0)
+		close(prog);
+	close(state_map);
+	return best < 1e8 ? best : NAN;
+}
+
+static void bench_lpm(u32 entries, struct mean *mean)
+{
+	static u8 addresses[LPM_ADDRESSES][4];
+	struct map *map = map_make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct lpm_key), 8, entries,
+				   BPF_F_NO_PREALLOC, linux_possible_cpus());
+	int fd = linux_map(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct lpm_key), 8, entries,
+			   BPF_F_NO_PREALLOC);
+	int table = linux_map(BPF_MAP_TYPE_ARRAY, 4, 4, LPM_ADDRESSES, 0);
+	double ours, theirs = NAN;
+
+	memset(addresses, 0, sizeof(addresses));
+	lpm_fill(map, fd, entries, addresses);
+	for (u32 i = 0; table >= 0 && i < LPM_ADDRESSES; i++)
+		linux_elem(BPF_MAP_UPDATE_ELEM, table, &i, addresses[i], 0);
+	ours = lpm_skep(map, false, (const u8(*)[4])addresses) -
+	       lpm_skep(map, true, (const u8(*)[4])addresses);
+	if (fd >= 0 && table >= 0)
+		theirs = lpm_linux(fd, false, table) - lpm_linux(fd, true, table);
+	printf("%-13s %8u  %-8s %8.1f %8.1f %8.2f\n", "lpm_trie", entries, "lookup", ours, theirs,
+	       theirs / ours);
+	fflush(stdout);
+	mean_add(mean, theirs / ours);
+	if (fd >= 0)
+		close(fd);
+	if (table >= 0)
+		close(table);
+	map_free(map);
+}
+
 /* With an argument: only map types whose name contains it. */
 int main(int argc, char **argv)
 {
 	static const u32 sizes[] = { 1 << 10, 1 << 16, 1 << 20 };
-	struct mean lookup = { 0 }, update = { 0 }, lru = { 0 };
+	struct mean lookup = { 0 }, update = { 0 }, lru = { 0 }, lpm = { 0 };
 	const char *why = linux_refuses();
 
 	if (why)
@@ -343,7 +494,10 @@ int main(int argc, char **argv)
 			for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
 				bench_one(&kinds[i], sizes[j], is_lru(&kinds[i]) ? &lru : &lookup,
 					  is_lru(&kinds[i]) ? &lru : &update);
-	printf("geomean linux/skep lookup %.2f update %.2f lru %.2f ringbuf %.1f ns\n",
-	       mean_of(&lookup), mean_of(&update), mean_of(&lru), bench_ring());
+	if (argc < 2 || strstr("lpm_trie", argv[1]))
+		for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
+			bench_lpm(sizes[j], &lpm);
+	printf("geomean linux/skep lookup %.2f update %.2f lpm %.2f lru %.2f ringbuf %.1f ns\n",
+	       mean_of(&lookup), mean_of(&update), mean_of(&lpm), mean_of(&lru), bench_ring());
 	return sink == 1;
 }

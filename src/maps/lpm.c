@@ -2,14 +2,13 @@
 /*
  * Longest prefix match. Not a trie of bits, whose depth is a cache miss a level, but the
  * hash table of all other maps (table.h), keyed by a prefix's length and masked bits, and
- * searched once for each length that is in use, longest first. Real routing tables have some
- * twenty lengths and most lookups end at one of the longest, so this is a few probes.
- * One that finds nothing, or only a short prefix, costs a probe a length in use: for small maps
- * that is more than a walk down a trie.
+ * searched for one length after the other, longest first. Hints (lpm_hints.h) tell which
+ * lengths there are around an address, so that most searches are one or two probes.
  *
  *	struct lpm_ctl		the secret of the hash function, counters
  *	lengths			a word for 32 lengths: which of them are in use, and a tag
  *	counts			prefixes a length
+ *	hints			(lpm_hints.h)
  *	pool control words, buckets, elements (table.h)
  *
  * Element: link, masked key, key as it was given (which bpf(2) shows), value.
@@ -26,6 +25,7 @@
  * prefixes before those that contain them. It needs no trie either: elements are scanned for
  * the next keys in that order, a few hundred at a time (struct lpm_walk).
  */
+#include "maps/lpm_hints.h"
 #include "maps/table.h"
 #include "maps/types.h"
 
@@ -56,6 +56,7 @@ struct lpm_walk {
 struct lpm_map {
 	struct map map;
 	struct table table;
+	struct lpm_hints hints;
 	struct lpm_ctl *ctl;
 	u64 *lengths;
 	u32 *counts;
@@ -67,7 +68,7 @@ struct lpm_map {
 };
 
 struct lpm_layout {
-	u64 lengths, counts, pool, buckets, elems, end;
+	u64 lengths, counts, hints, pool, buckets, elems, end;
 	u64 n_buckets;
 	u32 elems_count, elem_size, given_off, value_off;
 };
@@ -101,7 +102,8 @@ static struct lpm_layout lpm_layout_of(const struct map *map)
 	at.value_off = (u32)(at.given_off + key);
 	at.elem_size = (u32)(at.value_off + align_up(facts->value_size, 8));
 	at.counts = at.lengths + (bits / 32 + 1) * sizeof(u64);
-	at.pool = align_up(at.counts + (bits + 1) * sizeof(u32), 64);
+	at.hints = align_up(at.counts + (bits + 1) * sizeof(u32), 64);
+	at.pool = align_up(at.hints + lpm_hints_bytes((u32)bits, entries), 64);
 	at.buckets = at.pool + pool_control_bytes(map->cpus);
 	at.elems = align_up(at.buckets + at.n_buckets * sizeof(u64), 64);
 	at.end = at.elems + (u64)at.elems_count * at.elem_size;
@@ -127,6 +129,7 @@ static int lpm_bind(struct map *map, bool fresh)
 	lpm->lengths = (void *)(store + at.lengths);
 	lpm->counts = (void *)(store + at.counts);
 	lpm->bits = (map->facts.key_size - LPM_LEN) * 8;
+	lpm_hints_bind(&lpm->hints, store + at.hints, lpm->bits, map->facts.max_entries);
 	lpm->key_words = (u32)align_up(map->facts.key_size, 8) / 8;
 	lpm->given_off = at.given_off;
 	lpm->value_off = at.value_off;
@@ -225,12 +228,14 @@ static void length_leaves(struct lpm_map *lpm, u32 len)
 static ALWAYS_INLINE u64 *search_word(const struct lpm_map *lpm, const void *key, u64 *link)
 {
 	u64 lengths[2] = { load_acquire(&lpm->lengths[0]), load_acquire(&lpm->lengths[1]) };
-	u64 bits = (lengths[1] & 1) << 32 | (u32)lengths[0];
+	u64 bits = (lengths[1] & 1) << 32 | (u32)lengths[0], hinted;
 	u32 part[2];
 
 	memcpy(part, key, sizeof(part));
 	if (part[0] < 32)
 		bits &= (2ull << part[0]) - 1;
+	hinted = lpm_hints_of(&lpm->hints, (const u8 *)key + LPM_LEN);
+	bits &= hinted << 1 | ((2ull << lpm->hints.always) - 1);
 	while (bits) {
 		u32 len = 63 - (u32)__builtin_clzll(bits);
 		u32 mask = len ? UINT32_MAX << (32 - len) : 0;
@@ -252,6 +257,7 @@ static ALWAYS_INLINE u64 *search_word(const struct lpm_map *lpm, const void *key
 static u64 *search_words(const struct lpm_map *lpm, const void *key, u64 *link)
 {
 	u32 from = lpm->bits, len = prefix_len(key);
+	u32 hinted = lpm_hints_of(&lpm->hints, (const u8 *)key + LPM_LEN);
 	u64 words[LPM_KEY_WORDS], *elem;
 
 	words[lpm->key_words - 1] = 0;
@@ -261,9 +267,12 @@ static u64 *search_words(const struct lpm_map *lpm, const void *key, u64 *link)
 
 		if ((u32)i == len / 32)
 			bits &= (u32)((2ull << len % 32) - 1);
-		for (; bits; bits ^= 1u << from % 32) {
+		while (bits) {
 			u32 next = (u32)i * 32 + 31 - (u32)__builtin_clz(bits);
 
+			bits ^= 1u << next % 32;
+			if (!lpm_hinted(&lpm->hints, hinted, next))
+				continue;
 			prefix_cut(words, from, next);
 			from = next;
 			elem = table_lookup(&lpm->table, words, link);
@@ -318,6 +327,7 @@ static int put_once(struct lpm_map *lpm, u32 lane, const u64 *words, const void 
 		*done = table_replace(&lpm->table, lane, words, place, elem);
 	} else {
 		length_joins(lpm, prefix_len(words));
+		lpm_hints_add(&lpm->hints, (const u8 *)words + LPM_LEN, prefix_len(words));
 		*done = table_insert(&lpm->table, place, elem);
 		if (*done)
 			fetch_add_seq_cst(&lpm->ctl->insertions, 1);
