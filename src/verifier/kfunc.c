@@ -26,6 +26,13 @@ static const struct btf_type *func_type(const struct env *env, u32 id)
 	return type && btf_kind(type) == BTF_KIND_FUNC ? type : NULL;
 }
 
+const struct btf_type *kfunc_prototype(const struct env *env, const struct bpf_insn *insn)
+{
+	const struct kfunc_proto *kfunc = kfunc_of(env, insn);
+
+	return kfunc ? btf_type(env->req->model->btf, func_type(env, kfunc->btf_id)->type) : NULL;
+}
+
 /* What Linux asks while it collects the functions that a program calls, reached or not. */
 int kfunc_check_insn(struct env *env, const struct bpf_insn *insn)
 {

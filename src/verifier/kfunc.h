@@ -80,11 +80,15 @@ typedef int (*karg_check)(struct env *env, struct kfunc_call *call, struct kfunc
 int kfunc_step(struct env *env, const struct bpf_insn *insn);
 /* The kfunc that an instruction calls; NULL: none of this model's, or no such call at all. */
 const struct kfunc_proto *kfunc_of(const struct env *env, const struct bpf_insn *insn);
+/* Its prototype in the model's BTF; NULL when kfunc_of is. */
+const struct btf_type *kfunc_prototype(const struct env *env, const struct bpf_insn *insn);
 /* At load: is there such a function? Asked also for calls that no path reaches. */
 int kfunc_check_insn(struct env *env, const struct bpf_insn *insn);
 
 /* ---- kfunc_args.c ---- */
 int kfunc_args_check(struct env *env, struct kfunc_call *call);
+/* "len__sz": the size of the memory in the parameter before it. */
+bool karg_is_size_name(const char *name);
 /* Does the parameter's name end in suffix ("__sz")? */
 bool karg_has_suffix(const struct kfunc_call *call, u32 index, const char *suffix);
 

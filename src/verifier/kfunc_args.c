@@ -25,6 +25,11 @@ static bool ends_with(const char *name, const char *suffix)
 	return n >= tail && str_eq(name + n - tail, suffix);
 }
 
+bool karg_is_size_name(const char *name)
+{
+	return ends_with(name, "__sz") || ends_with(name, "__szk");
+}
+
 bool karg_has_suffix(const struct kfunc_call *call, u32 index, const char *suffix)
 {
 	return ends_with(param_name(call, index), suffix);
@@ -46,7 +51,7 @@ static bool is_size_param(const struct env *env, const struct kfunc_call *call, 
 {
 	return index < call->n_args && is_scalar_type(param_type(call, index)) &&
 	       reg_is_scalar(&state_top(env->cur)->regs[index + 1]) &&
-	       (karg_has_suffix(call, index, "__sz") || karg_has_suffix(call, index, "__szk"));
+	       karg_is_size_name(param_name(call, index));
 }
 
 /* A struct of nothing but numbers, arrays of numbers and such structs: any bytes are a value. */

@@ -14,6 +14,7 @@
  * A slot is only reached through addresses derived from its own r10. What a called
  * function writes never counts as overwriting: it may tail call away before.
  */
+#include "verifier/kfunc.h"
 #include "verifier/stack_object.h"
 
 #define ALL_SLOTS (~0ull)
@@ -270,6 +271,8 @@ static void atomic_facts(struct live *live, struct facts *f, const struct bpf_in
 
 static const struct helper_proto *helper_of(const struct env *env, const struct bpf_insn *insn)
 {
+	if (insn->src_reg)
+		return NULL;
 	return model_prog_helper(env->req->model, env->type, env->req->expected_attach_type,
 				 env->req->privileged ? PRIVILEGE_PERFMON : PRIVILEGE_NONE,
 				 (u32)insn->imm);
@@ -366,14 +369,46 @@ static void callback_facts(struct live *live, const struct facts *f,
 		pass(live, (u32)func.v, (u32)arg, f->regs[3], e);
 }
 
+/*
+ * A kfunc reads what its arguments point to: as much as their type says, or the next argument.
+ * It keeps no address, but where it takes a callback that may get one.
+ */
+static void kfunc_effect(struct live *live, const struct facts *f, const struct btf_type *proto,
+			 struct effect *e)
+{
+	const struct btf *btf = live->env->req->model->btf;
+	const struct btf_param *params = btf_params(proto);
+
+	for (u32 i = 0; i < btf_vlen(proto) && i < 5; i++)
+		if (f->regs[i + 1].origin == FUNC) {
+			pass_all(live, f, e);
+			return;
+		}
+	for (u32 i = 0; i < btf_vlen(proto) && i < 5; i++) {
+		const struct btf_type *type = btf_resolve(btf, params[i].type, NULL);
+		struct fact next = i < 4 ? f->regs[i + 2] : other;
+		s64 bytes;
+
+		if (!is_ptr(f->regs[i + 1]) || !type || btf_kind(type) != BTF_KIND_PTR)
+			continue;
+		bytes = btf_size(btf, type->type);
+		if (i + 1 < btf_vlen(proto) && karg_is_size_name(btf_name(btf, params[i + 1].name_off)))
+			bytes = next.origin == CONST && next.v >= 0 ? MAX(bytes, next.v) : -1;
+		e->use |= reads(live, f->regs[i + 1], 0, bytes);
+	}
+}
+
 static void call_facts(struct live *live, u32 at, struct facts *f, struct effect *e)
 {
 	const struct bpf_insn *insn = &live->env->insns[at];
-	const struct helper_proto *proto = insn->src_reg ? NULL : helper_of(live->env, insn);
+	const struct helper_proto *proto = helper_of(live->env, insn);
+	const struct btf_type *kfunc = kfunc_prototype(live->env, insn);
 
 	if (insn_is_subprog_call(insn))
 		for (u32 i = 0; i < 5; i++)
 			pass(live, live->env->aux[at].subprog, i, f->regs[i + 1], e);
+	else if (kfunc)
+		kfunc_effect(live, f, kfunc, e);
 	else if (!proto)
 		pass_all(live, f, e);
 	else if (proto->flags & HELPER_CALLBACK)
@@ -610,8 +645,11 @@ static void atomic_regs(const struct bpf_insn *insn, u16 *use, u16 *def)
 static u16 helper_args(const struct env *env, const struct bpf_insn *insn)
 {
 	const struct helper_proto *proto = helper_of(env, insn);
+	const struct btf_type *kfunc = kfunc_prototype(env, insn);
 	u16 use = 0;
 
+	if (kfunc)
+		return (u16)((2u << MIN(btf_vlen(kfunc), 5u)) - 2);
 	if (!proto)
 		return 0x3e;
 	for (u32 i = 0; i < 5; i++)
