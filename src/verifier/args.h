@@ -30,9 +30,23 @@ struct call_args {
 #define ARG_PACKET_OK (1u << 31)
 
 int args_check(struct env *env, struct call_args *args);
+/* "R1 type=scalar expected=fp, ...": base is an enum arg_type. */
+int refuse_kind(struct env *env, u32 regno, const struct reg *reg, u32 base);
+
+/* ---- args_mem.c ---- */
+/* Is an argument of this type a byte count? */
+bool is_size(u32 arg);
+/* Argument i is a byte count, and the one before it memory. */
+int check_size(struct env *env, struct call_args *args, u32 i, u32 arg);
+/* Argument i is a key or a value of the map before it. */
+int check_map_mem(struct env *env, struct call_args *args, u32 i, u32 arg);
 /* Memory that a kfunc reads and writes: of known size, or of the size in the next register. */
 int check_kfunc_mem(struct env *env, u32 regno, const struct reg *reg, s64 size);
 int check_kfunc_mem_size(struct env *env, u32 regno, const struct reg *reg, const struct reg *size);
+
+/* ---- args_map.c ---- */
+bool holds_sockets(u32 map_type);
+
 /* A zero-terminated string in a read-only map. */
 int check_const_string(struct env *env, u32 regno, const struct reg *ptr);
 /* May that helper be used with that type of map? */
