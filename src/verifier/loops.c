@@ -87,13 +87,20 @@ static void renew_dep(struct env *env, struct reg *reg)
 		reg->dep = dep_fresh(&env->deps, reg->dep);
 }
 
+static bool lacks_dep(const struct reg *reg)
+{
+	return reg->kind == REG_SCALAR && !reg->dep && (reg->id || !scalar_is_unknown(&reg->val));
+}
+
+/* A spilled number that has a node keeps it: its bounds do not change while it lies there. */
 static void renew_deps(struct env *env, struct frame *frame, u16 live_regs, u64 live_slots)
 {
 	for (u32 i = 0; i < 10; i++)
 		if (live_regs & (1u << i))
 			renew_dep(env, &frame->regs[i]);
 	for (u32 i = 0; i < frame->n_slots; i++)
-		if ((live_slots >> i & 1) && slot_is_spill(&frame->slots[i]))
+		if ((live_slots >> i & 1) && slot_is_spill(&frame->slots[i]) &&
+		    lacks_dep(&frame->slots[i].reg))
 			renew_dep(env, &frame->slots[i].reg);
 }
 
@@ -102,11 +109,6 @@ static void renew_deps(struct env *env, struct frame *frame, u16 live_regs, u64 
  * sometimes marked without need, never missed. One without a node (a constant, also one
  * stored by a callee) gets one here.
  */
-static bool lacks_dep(const struct reg *reg)
-{
-	return reg->kind == REG_SCALAR && !reg->dep && (reg->id || !scalar_is_unknown(&reg->val));
-}
-
 static bool frame_lacks_dep(const struct frame *frame)
 {
 	for (u32 i = 0; i < 10; i++)
@@ -250,13 +252,17 @@ struct visit_plan {
 	bool forced; /* in any case */
 };
 
+/* Beyond this much memory states are made ever rarer. */
+#define SPACIOUS ((size_t)64 << 20)
+
 /* Has enough happened since then to make a state worth its cost? */
 static bool enough(const struct env *env, bool join, u32 jumps_then, u64 insns_then)
 {
-	u32 jumps = env->jumps - jumps_then;
+	u32 jumps = env->jumps - jumps_then, scarce = 1 + env->pool.arena.total / SPACIOUS;
 	u64 insns = env->stats.insns_processed - insns_then;
 
-	return join ? jumps >= 1 && insns >= 5 : jumps >= 2 && insns >= 8;
+	return join ? jumps >= scarce && insns >= 5 * scarce
+		    : jumps >= 2 * scarce && insns >= 8 * scarce;
 }
 
 /*
