@@ -10,7 +10,7 @@ bpf=$build/selftests/linux-source-6.1/tools/testing/selftests/bpf
 objects=$build/bench/objects
 set -- "$@"
 
-"$here/../tests/verifier/selftests/prepare.sh" "$build/selftests" &&
+"$here/../tests/verifier/selftests/prepare.sh" "$(cd "$build" && pwd)/selftests" &&
 	set -- "$@" -e "$build/selftests/entries"
 
 # The big ones of Linux's own test programs.

@@ -253,7 +253,7 @@ struct visit_plan {
 };
 
 /* Beyond this much memory states are made ever rarer. */
-#define SPACIOUS ((size_t)64 << 20)
+#define SPACIOUS ((size_t)144 << 20)
 
 /* Has enough happened since then to make a state worth its cost? */
 static bool enough(const struct env *env, bool join, u32 jumps_then, u64 insns_then)
