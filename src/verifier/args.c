@@ -41,6 +41,7 @@ static u32 kinds_of(u32 base)
 	case ARG_PTR_TO_TIMER:
 		return KIND(REG_MAP_VALUE);
 	case ARG_PTR_TO_BTF_ID:
+	case ARG_PTR_TO_PERCPU_BTF_ID:
 		return KIND(REG_BTF);
 	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
 	case ARG_PTR_TO_SOCK_COMMON:
@@ -71,6 +72,8 @@ static const char *kinds_text(u32 base)
 		return "fp, dynptr_ptr";
 	case ARG_PTR_TO_BTF_ID:
 		return "ptr_, trusted_ptr_, rcu_ptr_";
+	case ARG_PTR_TO_PERCPU_BTF_ID:
+		return "percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_";
 	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
 	case ARG_PTR_TO_SOCK_COMMON:
 		return "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_";
@@ -91,12 +94,22 @@ int refuse_kind(struct env *env, u32 regno, const struct reg *reg, u32 base)
 		      "R%u type=%s expected=%s", regno, reg_name(env, reg, name), expected);
 }
 
+/* Arguments that may be a kernel object. */
+static bool takes_btf(u32 base)
+{
+	return base == ARG_PTR_TO_BTF_ID || base == ARG_PTR_TO_BTF_ID_SOCK_COMMON ||
+	       base == ARG_PTR_TO_PERCPU_BTF_ID || base == ARG_PTR_TO_MAP_KEY ||
+	       base == ARG_PTR_TO_MAP_VALUE || base == ARG_PTR_TO_MEM;
+}
+
 static int check_kind(struct env *env, const struct helper_proto *proto, u32 regno,
 		      const struct reg *reg, u32 arg)
 {
 	u32 base = arg & ARG_BASE_MASK, kinds = kinds_of(base);
 	bool record = base == ARG_PTR_TO_RINGBUF_MEM;
 
+	if (reg->kind == REG_BTF && takes_btf(base))
+		return check_btf_kind(env, proto, regno - 1, reg, arg);
 	if (!kinds)
 		return refuse(env, -EINVAL, "unsupported",
 			      "R%u: arguments of this kind are not supported yet", regno);
@@ -141,20 +154,6 @@ int check_const_string(struct env *env, u32 regno, const struct reg *ptr)
 		if (!facts->const_values[at])
 			return 0;
 	return refuse(env, -EINVAL, "const-string", "string is not zero-terminated");
-}
-
-static int check_btf_arg(struct env *env, u32 regno, const struct reg *reg, const char *want)
-{
-	const struct btf *btf = env->req->model->btf;
-	const struct btf_type *type = btf ? btf_type(btf, reg->btf_id) : NULL;
-
-	if (!type || !want || !str_eq(btf_name(btf, type->name_off), want) || reg->off)
-		return refuse(env, -EACCES, "argument-type", "R%u is of type %s but %s is expected",
-			      regno, type ? btf_name(btf, type->name_off) : "?", want ? want : "?");
-	if (!(reg->flags & REG_TRUSTED))
-		return refuse(env, -EACCES, "argument-type",
-			      "R%u type=untrusted_ptr_ expected=ptr_, trusted_ptr_", regno);
-	return 0;
 }
 
 static int take_reference(struct env *env, struct call_args *args, u32 regno, const struct reg *reg)
@@ -252,8 +251,9 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 		return 0;
 	case ARG_PTR_TO_CONST_STR:
 		return check_const_string(env, i + 1, &reg);
-	case ARG_PTR_TO_BTF_ID:
-		return check_btf_arg(env, i + 1, &reg, proto->arg_btf[i]);
+	case ARG_PTR_TO_PERCPU_BTF_ID:
+		args->percpu_btf_id = reg.btf_id;
+		return 0;
 	default:
 		return 0;
 	}

@@ -15,6 +15,7 @@ struct call_args {
 	u32 release_ref;  /* reference that ARG_RELEASES takes; 0: none */
 	u32 release_dynptr; /* register with the dynptr that ARG_RELEASES takes; 0: none */
 	struct dynptr_arg dynptr; /* an initialised one among the arguments */
+	u32 percpu_btf_id; /* ARG_PTR_TO_PERCPU_BTF_ID: type of the variable */
 	u32 held;	  /* reference of a pointer among the arguments; 0: none */
 	bool has_field;	  /* a timer, in a value of: */
 	u32 field_map;
@@ -32,6 +33,11 @@ struct call_args {
 int args_check(struct env *env, struct call_args *args);
 /* "R1 type=scalar expected=fp, ...": base is an enum arg_type. */
 int refuse_kind(struct env *env, u32 regno, const struct reg *reg, u32 base);
+
+/* ---- args_btf.c ---- */
+/* Argument i is a REG_BTF: may it be, by its trust and its struct? */
+int check_btf_kind(struct env *env, const struct helper_proto *proto, u32 i, const struct reg *reg,
+		   u32 arg);
 
 /* ---- args_mem.c ---- */
 /* Is an argument of this type a byte count? */

@@ -29,6 +29,7 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 		  u32 flags)
 {
 	bool writes = flags & (ARG_MEM_WRITE | ARG_MEM_UNINIT);
+	struct reg ignored;
 	char name[REG_NAME_SIZE];
 
 	switch (ptr->kind) {
@@ -54,6 +55,8 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 			return refuse(env, -EACCES, "readonly-memory", "R%u cannot write into %s",
 				      regno, reg_name(env, ptr, name));
 		return check_buf_access(env, regno, ptr, 0, size);
+	case REG_BTF:
+		return btf_access(env, regno, ptr, 0, (u32)size, ACCESS_READ, &ignored);
 	case REG_STACK:
 		return stack_helper_access(env, regno, ptr, size, stack_use(flags), zero_ok);
 	default:

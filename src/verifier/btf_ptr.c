@@ -35,7 +35,7 @@ bool btf_is_trusted(const struct reg *reg)
 {
 	const u32 unsafe = REG_UNTRUSTED | REG_PERCPU | REG_USER | REG_RCU;
 
-	if (reg->ref)
+	if (reg_ref(reg))
 		return true;
 	if (reg->kind == REG_MAP || reg_kind_is_socket(reg->kind))
 		return !(reg->flags & REG_UNTRUSTED);

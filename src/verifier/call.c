@@ -169,6 +169,8 @@ static int helper_call(struct env *env, const struct bpf_insn *insn)
 	if (!err)
 		err = note_call(env, args.proto);
 	if (!err)
+		err = helper_sections(env, args.proto);
+	if (!err)
 		err = args_check(env, &args);
 	if (!err)
 		err = release(env, &args);

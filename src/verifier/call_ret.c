@@ -91,6 +91,28 @@ static int lookup_result(struct env *env, const struct call_args *args, struct r
 	}
 }
 
+/* A variable of one CPU: an object, or plain memory. */
+static int percpu_result(struct env *env, const struct call_args *args, struct reg *out)
+{
+	const struct btf *btf = env->req->model->btf;
+	const struct btf_type *type = btf_resolve(btf, args->percpu_btf_id, NULL);
+	s64 size;
+
+	if (type && btf_is_composite(type)) {
+		*out = reg_pointer(REG_BTF, 0);
+		out->btf_id = args->percpu_btf_id;
+		return 0;
+	}
+	size = btf_size(btf, args->percpu_btf_id);
+	if (size < 0 || size > INT32_MAX)
+		return refuse(env, -EINVAL, "argument-type",
+			      "unable to resolve the size of type '%s': %lld",
+			      type ? btf_name(btf, type->name_off) : "?", (long long)size);
+	*out = reg_pointer(REG_MEM, REG_RDONLY);
+	out->size = (u32)size;
+	return 0;
+}
+
 static int pointer_result(struct env *env, const struct call_args *args, struct reg *out)
 {
 	const struct helper_proto *proto = args->proto;
@@ -117,6 +139,8 @@ static int pointer_result(struct env *env, const struct call_args *args, struct 
 		if ((proto->ret & RET_BASE_MASK) == RET_PTR_TO_RINGBUF_MEM)
 			out->flags |= REG_RINGBUF;
 		return 0;
+	case RET_PTR_TO_MEM_OR_BTF_ID:
+		return percpu_result(env, args, out);
 	case RET_PTR_TO_BTF_ID:
 		return btf_result(env, proto, out);
 	case RET_PTR_TO_SOCKET:
@@ -168,7 +192,7 @@ int set_result(struct env *env, const struct call_args *args)
 	err = pointer_result(env, args, &out);
 	if (err)
 		return err;
-	if (proto->ret & RET_RDONLY)
+	if ((proto->ret & RET_RDONLY) && out.kind != REG_BTF)
 		out.flags |= REG_RDONLY;
 	if ((proto->ret & RET_MAYBE_NULL) && !(out.kind == REG_MAP_VALUE && always_found(env, args))) {
 		out.flags |= REG_MAYBE_NULL;

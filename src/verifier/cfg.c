@@ -4,7 +4,7 @@
  * and a walk over all edges that finds unreachable code, loops, and the points where paths
  * join. Needs nothing but the instructions; later passes may then follow any jump blindly.
  */
-#include "verifier/env.h"
+#include "verifier/kfunc.h"
 
 /* Index of the function that starts at an instruction, or -1. */
 static s32 subprog_at(const struct env *env, s64 at)
@@ -249,7 +249,20 @@ static bool moves_packet(const struct env *env, const struct bpf_insn *insn)
 	if (insn_is_call(insn) && !insn->src_reg)
 		proto = model_helper(env->req->model, (u32)insn->imm);
 	/* Whoever a tail call leads to may move it, too. */
-	return proto && (proto->flags & (HELPER_CHANGES_PACKET | HELPER_TAIL_CALL));
+	if (proto)
+		return proto->flags & (HELPER_CHANGES_PACKET | HELPER_TAIL_CALL);
+	return kfunc_changes_packet(kfunc_of(env, insn));
+}
+
+static bool may_sleep(const struct env *env, const struct bpf_insn *insn)
+{
+	const struct kfunc_proto *kfunc = kfunc_of(env, insn);
+	const struct helper_proto *proto = NULL;
+
+	if (insn_is_call(insn) && !insn->src_reg)
+		proto = model_helper(env->req->model, (u32)insn->imm);
+	return (proto && (proto->flags & HELPER_MIGHT_SLEEP)) ||
+	       (kfunc && (kfunc->flags & KF_SLEEPABLE));
 }
 
 #define FUNC_WORDS ((BPF_MAX_SUBPROGS + 63) / 64)
@@ -259,7 +272,7 @@ struct func_set {
 	u64 bits[FUNC_WORDS];
 };
 
-/* What a function does itself: which ones it calls, and whether it moves the packet. */
+/* What a function does itself: which ones it calls, whether it moves the packet or may sleep. */
 static void summarise(struct env *env, struct subprog *sub, struct func_set *callees)
 {
 	for (u32 i = sub->start; i < sub->end; i += insn_slots(&env->insns[i])) {
@@ -268,8 +281,10 @@ static void summarise(struct env *env, struct subprog *sub, struct func_set *cal
 
 		if (insn_is_subprog_call(insn) || is_func_address(insn))
 			callees->bits[callee / 64] |= 1ull << callee % 64;
-		else if (!sub->changes_packet && moves_packet(env, insn))
-			sub->changes_packet = true;
+		else if (insn_is_call(insn)) {
+			sub->changes_packet |= moves_packet(env, insn);
+			sub->might_sleep |= may_sleep(env, insn);
+		}
 	}
 }
 
@@ -281,11 +296,21 @@ static bool calls_any(const struct func_set *callees, const struct func_set *of)
 	return false;
 }
 
-/* Which functions may move the packet, themselves or through what they call. */
-static int find_packet_movers(struct env *env)
+/* Who calls one of them is one of them; true when there are new ones. */
+static bool widen_set(struct func_set *set, const struct func_set *callees, u32 i, bool *member)
+{
+	*member |= calls_any(&callees[i], set);
+	if (!*member || set->bits[i / 64] >> i % 64 & 1)
+		return false;
+	set->bits[i / 64] |= 1ull << i % 64;
+	return true;
+}
+
+/* Which functions may move the packet, or sleep, themselves or through what they call. */
+static int find_effects(struct env *env)
 {
 	struct func_set *callees = arena_array(&env->arena, struct func_set, env->n_subprogs);
-	struct func_set movers = { 0 };
+	struct func_set movers = { 0 }, sleepers = { 0 };
 	bool again;
 
 	if (!callees)
@@ -297,11 +322,8 @@ static int find_packet_movers(struct env *env)
 		for (u32 i = 0; i < env->n_subprogs; i++) {
 			struct subprog *sub = &env->subprogs[i];
 
-			sub->changes_packet |= calls_any(&callees[i], &movers);
-			if (!sub->changes_packet || movers.bits[i / 64] >> i % 64 & 1)
-				continue;
-			movers.bits[i / 64] |= 1ull << i % 64;
-			again = true;
+			again |= widen_set(&movers, callees, i, &sub->changes_packet);
+			again |= widen_set(&sleepers, callees, i, &sub->might_sleep);
 		}
 	} while (again);
 	return 0;
@@ -374,7 +396,7 @@ int cfg_check_paths(struct env *env)
 		mark_prune_points(env);
 		mark_long_runs(env);
 		if (env->n_subprogs > 1)
-			err = find_packet_movers(env);
+			err = find_effects(env);
 	}
 out:
 	os_free(walk.mark);

@@ -65,7 +65,7 @@ struct subprog {
 	bool has_tail_call;
 	bool has_ld_abs;
 	bool has_may_goto;
-	bool changes_packet; /* it, or what it calls */
+	bool changes_packet, might_sleep; /* it, or what it calls */
 	u8 n_args;
 	bool void_result;
 	struct global_arg args[5];

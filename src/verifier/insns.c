@@ -54,6 +54,13 @@ static bool is_tracing(u32 prog_type)
 	       prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
 }
 
+#define TYPE(t) (1ull << BPF_MAP_TYPE_##t)
+#define SLEEPABLE_MAPS                                                                             \
+	(TYPE(HASH) | TYPE(LRU_HASH) | TYPE(ARRAY) | TYPE(PERCPU_HASH) | TYPE(PERCPU_ARRAY) |      \
+	 TYPE(LRU_PERCPU_HASH) | TYPE(ARRAY_OF_MAPS) | TYPE(HASH_OF_MAPS) | TYPE(RINGBUF) |        \
+	 TYPE(USER_RINGBUF) | TYPE(INODE_STORAGE) | TYPE(SK_STORAGE) | TYPE(TASK_STORAGE) |        \
+	 TYPE(QUEUE) | TYPE(STACK) | 1ull << 32 /* CGRP_STORAGE */ | 1ull << 33 /* ARENA */)
+
 /* May a program of this type have that map at all? */
 static int check_map(struct env *env, const struct map_facts *facts)
 {
@@ -72,6 +79,11 @@ static int check_map(struct env *env, const struct map_facts *facts)
 		return refuse(env, -EINVAL, "map-type", "tracing progs cannot use bpf_timer yet");
 	if (btf_record_has(&facts->record, SPECIAL_BIT(SPECIAL_WORKQUEUE)) && tracing)
 		return refuse(env, -EINVAL, "map-type", "tracing progs cannot use bpf_wq yet");
+	/* The others' elements live as long as an RCU section, which such a program is not in. */
+	if ((env->req->prog_flags & BPF_F_SLEEPABLE) &&
+	    !(facts->type < 64 && SLEEPABLE_MAPS >> facts->type & 1))
+		return refuse(env, -EINVAL, "map-type",
+			      "Sleepable programs can only use array, hash, ringbuf and local storage maps");
 	return 0;
 }
 

@@ -26,6 +26,11 @@ static const struct btf_type *func_type(const struct env *env, u32 id)
 	return type && btf_kind(type) == BTF_KIND_FUNC ? type : NULL;
 }
 
+bool kfunc_changes_packet(const struct kfunc_proto *kfunc)
+{
+	return kfunc && kfunc->id == KFUNC_bpf_xdp_pull_data;
+}
+
 const struct btf_type *kfunc_prototype(const struct env *env, const struct bpf_insn *insn)
 {
 	const struct kfunc_proto *kfunc = kfunc_of(env, insn);
@@ -154,5 +159,8 @@ int kfunc_step(struct env *env, const struct bpf_insn *insn)
 	if (err)
 		return err;
 	forget_caller_saved(env);
-	return kfunc_set_result(env, &call);
+	err = kfunc_set_result(env, &call);
+	if (!err && kfunc_changes_packet(call.kfunc))
+		err = forget_packet(env);
+	return err;
 }

@@ -82,6 +82,8 @@ int kfunc_step(struct env *env, const struct bpf_insn *insn);
 const struct kfunc_proto *kfunc_of(const struct env *env, const struct bpf_insn *insn);
 /* Its prototype in the model's BTF; NULL when kfunc_of is. */
 const struct btf_type *kfunc_prototype(const struct env *env, const struct bpf_insn *insn);
+/* The packet may lie elsewhere after it. NULL: no. */
+bool kfunc_changes_packet(const struct kfunc_proto *kfunc);
 /* At load: is there such a function? Asked also for calls that no path reaches. */
 int kfunc_check_insn(struct env *env, const struct bpf_insn *insn);
 

@@ -375,7 +375,7 @@ static int check_pointer_arg(struct env *env, struct kfunc_call *call, struct kf
 
 	if (err)
 		return err;
-	if (arg->reg.ref) {
+	if (reg_ref(&arg->reg)) {
 		call->ref = arg->reg.ref;
 		if (call->kfunc->flags & KF_RELEASE) {
 			call->release_reg = arg->regno;

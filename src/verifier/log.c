@@ -201,7 +201,7 @@ static void put_dynptr(struct text *log, const struct stack_object *object, u32 
 
 static void put_slot(const struct env *env, struct text *log, const struct slot *slot, u32 index)
 {
-	static const char kinds[] = { '?', 'm', '0', 'r', 'd', 'i' };
+	static const char kinds[] = { '?', 'm', '0', 'r', 'd', 'i', 'f' };
 	bool any = false;
 
 	if (slot->kind[0] == BYTE_DYNPTR) {

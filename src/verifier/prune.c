@@ -89,6 +89,7 @@ static bool is_data(struct env *env, const struct slot *cur, u32 byte)
 		return unwritten_ok(env);
 	case BYTE_DYNPTR:
 	case BYTE_ITER:
+	case BYTE_IRQ:
 		return false;
 	case BYTE_SPILL:
 		/* Read as bytes, a number is a number. Linux's privileged may read pointers so, too;

@@ -83,6 +83,12 @@ struct reg {
 	struct scalar val; /* scalars: the value; pointers: the variable part of the offset */
 };
 
+/* The reference that it stands for; 0: none. */
+static inline u32 reg_ref(const struct reg *reg)
+{
+	return reg->kind == REG_MAP || reg->kind == REG_MAP_VALUE ? 0 : reg->ref;
+}
+
 static inline bool reg_is_scalar(const struct reg *reg)
 {
 	return reg->kind == REG_SCALAR;

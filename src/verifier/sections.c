@@ -6,10 +6,11 @@
  * pointer of which nothing is promised.
  */
 #include "verifier/kfunc.h"
+#include "verifier/stack_object.h"
 
 bool in_sleepable(const struct env *env)
 {
-	return env->req->prog_flags & BPF_F_SLEEPABLE;
+	return env->sleepable;
 }
 
 /* Programs that do not sleep run inside an RCU section from beginning to end. */
@@ -93,6 +94,30 @@ static int preempt_section(struct env *env, const struct kfunc_proto *kfunc)
 	return 0;
 }
 
+/* ---- who may sleep where ---- */
+
+int helper_sections(struct env *env, const struct helper_proto *proto)
+{
+	const char *where = env->cur->rcu_depth	      ? "rcu_read_lock region"
+			    : env->cur->preempt_depth ? "non-preemptible region"
+			    : irq_saved(env)	      ? "IRQ-disabled region"
+						      : NULL;
+
+	if (!(proto->flags & HELPER_MIGHT_SLEEP) || !where)
+		return 0;
+	return refuse(env, -EINVAL, "sleep-in-atomic", "sleepable helper bpf_%s#%u in %s", proto->name,
+		      proto->id, where);
+}
+
+int global_call_sections(struct env *env, const struct subprog *sub)
+{
+	if (!sub->might_sleep || (in_sleepable(env) && !env->cur->rcu_depth &&
+				  !env->cur->preempt_depth && !irq_saved(env)))
+		return 0;
+	return refuse(env, -EINVAL, "sleep-in-atomic",
+		      "global functions that may sleep are not allowed in non-sleepable context, i.e., in a RCU/IRQ/preempt-disabled section, or in a non-sleepable BPF program context");
+}
+
 int kfunc_sections(struct env *env, struct kfunc_call *call)
 {
 	const struct kfunc_proto *kfunc = call->kfunc;
@@ -129,7 +154,57 @@ int sections_check_closed(struct env *env, const char *what)
 
 /* ---- interrupts ---- */
 
+static int irq_save(struct env *env, const struct kfunc_arg *arg, u32 slot, u32 saver)
+{
+	const struct slot *there = stack_object_slot_at(env, &arg->reg, slot);
+	struct stack_object object = { .kind = (u8)saver };
+	int err;
+
+	if (there && there->kind[0] == BYTE_IRQ)
+		return refuse(env, -EINVAL, "irq-flag", "expected uninitialized irq flag as arg#%u",
+			      arg->index);
+	err = stack_object_clear(env, arg->regno, 1);
+	if (!err)
+		err = ref_acquire_as(env, REF_IRQ, &object.ref);
+	return err ? err : stack_object_put(env, &arg->reg, slot, 1, BYTE_IRQ, &object);
+}
+
+static int irq_restore(struct env *env, const struct kfunc_arg *arg, u32 slot, u32 saver)
+{
+	static const char *const names[] = { [IRQ_BY_SAVE] = "native", [IRQ_BY_LOCK] = "lock" };
+	const struct slot *there = stack_object_slot_at(env, &arg->reg, slot);
+	const struct ref *last = irq_saved(env);
+
+	if (!there || there->kind[0] != BYTE_IRQ)
+		return refuse(env, -EINVAL, "irq-flag", "expected an initialized irq flag as arg#%u",
+			      arg->index);
+	if (there->object.kind != saver)
+		return refuse(env, -EINVAL, "irq-flag",
+			      "irq flag acquired by %s kfuncs cannot be restored with %s kfuncs",
+			      names[there->object.kind], names[saver]);
+	if (!last || last->id != there->object.ref)
+		return refuse(env, -EACCES, "irq-flag",
+			      "cannot restore irq state out of order, expected id=%u acquired at insn_idx=%d",
+			      last ? last->id : 0, last ? last->insn : -1);
+	if (!ref_release(env, there->object.ref))
+		return explore_failed(env);
+	return stack_object_remove(env, arg->reg.frame, slot, 1);
+}
+
 int kfunc_irq_flag(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg)
 {
-	return refuse(env, -EINVAL, "unsupported", "irq flags are not supported yet");
+	enum kfunc_id id = call->kfunc->id;
+	bool by_lock = id == KFUNC_bpf_res_spin_lock_irqsave ||
+		       id == KFUNC_bpf_res_spin_unlock_irqrestore;
+	bool save = id == KFUNC_bpf_local_irq_save || id == KFUNC_bpf_res_spin_lock_irqsave;
+	u32 saver = by_lock ? IRQ_BY_LOCK : IRQ_BY_SAVE;
+	int slot;
+
+	if (arg->reg.kind != REG_STACK)
+		return refuse(env, -EINVAL, "irq-flag", "arg#%u doesn't point to an irq flag on stack",
+			      arg->index);
+	slot = stack_object_slot(env, &arg->reg, 1, "irq_flag");
+	if (slot < 0)
+		return slot;
+	return save ? irq_save(env, arg, (u32)slot, saver) : irq_restore(env, arg, (u32)slot, saver);
 }

@@ -73,6 +73,7 @@ static int read_bytes(struct env *env, const struct frame *frame, const struct r
 		switch (byte_at(frame, off)) {
 		case BYTE_DYNPTR:
 		case BYTE_ITER:
+		case BYTE_IRQ:
 			return refuse(env, -EACCES, "stack-object",
 				      "invalid read from stack off %lld+%lld size %u",
 				      (long long)r->min, (long long)(off - r->min), size);

@@ -26,6 +26,7 @@ enum byte_kind {
 	 * functions made for it may read or write it. */
 	BYTE_DYNPTR,
 	BYTE_ITER,
+	BYTE_IRQ, /* what bpf_local_irq_save saved */
 };
 
 enum dynptr_kind {
@@ -40,9 +41,12 @@ enum dynptr_kind {
 
 enum iter_state { ITER_ACTIVE = 1, ITER_DRAINED };
 
+/* Who saved the state of interrupts: the other kind may not restore it. */
+enum irq_saver { IRQ_BY_SAVE, IRQ_BY_LOCK };
+
 /* What is known of an object, in each of its slots. */
 struct stack_object {
-	u8 kind;    /* dynptr: enum dynptr_kind; iterator: enum iter_state */
+	u8 kind;    /* dynptr: enum dynptr_kind; iterator: enum iter_state; irq: enum irq_saver */
 	bool first; /* the slot with its lowest address */
 	u16 flags;  /* iterator: enum reg_flag of what it gives */
 	u32 id;	    /* dynptr: the same in its slices, no other dynptr's */

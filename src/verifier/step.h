@@ -148,6 +148,9 @@ int early_return(struct env *env);
 bool in_sleepable(const struct env *env);
 /* Is RCU held, by a section or by the nature of the program? */
 bool in_rcu(const struct env *env);
+/* May that helper, or global function, be called inside the sections that are open? */
+int helper_sections(struct env *env, const struct helper_proto *proto);
+int global_call_sections(struct env *env, const struct subprog *sub);
 /* Fails inside any section: at exit, and before a tail call. */
 int sections_check_closed(struct env *env, const char *what);
 

@@ -69,8 +69,10 @@ static int check_global_arg(struct env *env, u32 regno, const struct global_arg 
 static int call_global(struct env *env, struct subprog *sub)
 {
 	struct reg out = reg_unknown();
-	int err = 0;
+	int err = global_call_sections(env, sub);
 
+	if (err)
+		return err;
 	for (u32 i = 0; i < sub->n_args && !err; i++)
 		err = check_global_arg(env, i + 1, &sub->args[i]);
 	if (err) {
