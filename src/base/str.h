@@ -44,6 +44,13 @@ static inline bool str_starts(const char *s, const char *prefix)
 	return true;
 }
 
+static inline bool str_ends(const char *s, const char *suffix)
+{
+	size_t n = str_len(s), tail = str_len(suffix);
+
+	return n >= tail && str_eq(s + n - tail, suffix);
+}
+
 /* Copies at most size-1 bytes and always terminates (size > 0). */
 static inline void str_copy(char *dst, const char *src, size_t size)
 {

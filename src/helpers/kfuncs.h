@@ -20,12 +20,37 @@
 	X(bpf_preempt_disable, "void ()")                                                          \
 	X(bpf_preempt_enable, "void ()")                                                           \
 	X(bpf_local_irq_save, "void (unsigned long *flags__irq_flag)")                             \
-	X(bpf_local_irq_restore, "void (unsigned long *flags__irq_flag)")
+	X(bpf_local_irq_restore, "void (unsigned long *flags__irq_flag)")                          \
+	X(bpf_dynptr_from_skb, "int (struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)") \
+	X(bpf_dynptr_from_skb_meta,                                                                \
+	  "int (struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)")                  \
+	X(bpf_dynptr_from_xdp, "int (struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit)") \
+	X(bpf_dynptr_slice, "void *(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, "   \
+			    "u32 buffer__szk)")                                                    \
+	X(bpf_dynptr_slice_rdwr, "void *(const struct bpf_dynptr *p, u32 offset, "                 \
+				 "void *buffer__opt, u32 buffer__szk)")                            \
+	X(bpf_dynptr_adjust, "int (const struct bpf_dynptr *p, u32 start, u32 end)")               \
+	X(bpf_dynptr_is_null, "bool (const struct bpf_dynptr *p)")                                 \
+	X(bpf_dynptr_is_rdonly, "bool (const struct bpf_dynptr *p)")                               \
+	X(bpf_dynptr_size, "u32 (const struct bpf_dynptr *p)")                                     \
+	X(bpf_dynptr_clone, "int (const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit)")  \
+	X(bpf_dynptr_copy, "int (struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, " \
+			   "u32 src_off, u32 size)")                                               \
+	X(bpf_dynptr_memset, "int (struct bpf_dynptr *p, u32 offset, u32 size, u8 val)")           \
+	X(bpf_iter_num_new, "int (struct bpf_iter_num *it, int start, int end)")                   \
+	X(bpf_iter_num_next, "int *(struct bpf_iter_num *it)")                                     \
+	X(bpf_iter_num_destroy, "void (struct bpf_iter_num *it)")                                  \
+	X(bpf_iter_bits_new, "int (struct bpf_iter_bits *it, const u64 *unsafe_ptr__ign, u32 nr_words)") \
+	X(bpf_iter_bits_next, "int *(struct bpf_iter_bits *it)")                                   \
+	X(bpf_iter_bits_destroy, "void (struct bpf_iter_bits *it)")
 
 #define X(name, prototype)                                                                         \
 	u64 kfunc_run_##name(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc);
 KFUNC_RUNS(X)
 #undef X
+
+/* bpf_dynptr_from_skb in programs that may not write to packets. */
+extern const struct helper_proto kfunc_dynptr_from_skb_rdonly;
 
 /* What runs the kfunc; NULL: Skep can only verify calls of it. */
 helper_fn kfunc_fn(enum kfunc_id id);

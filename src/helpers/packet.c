@@ -25,9 +25,14 @@ u8 *skb_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len)
 	return skb->data + offset;
 }
 
+u64 skb_meta_len(const struct skb_run_ctx *skb)
+{
+	return skb->data_meta ? skb->data - skb->data_meta : 0;
+}
+
 u8 *skb_meta_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len)
 {
-	if ((u64)offset + len > (u64)(skb->data - skb->data_meta))
+	if (!skb->data_meta || (u64)offset + len > skb_meta_len(skb))
 		return NULL;
 	return skb->data_meta + offset;
 }

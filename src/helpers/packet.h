@@ -9,6 +9,7 @@
 u8 *skb_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len);
 s64 skb_load(const struct skb_run_ctx *skb, u32 offset, void *to, u32 len);
 s64 skb_store(struct skb_run_ctx *skb, u32 offset, const void *from, u32 len, u64 flags);
+u64 skb_meta_len(const struct skb_run_ctx *skb);
 /* The same of the metadata before it. */
 u8 *skb_meta_bytes(const struct skb_run_ctx *skb, u32 offset, u32 len);
 s64 xdp_bytes(const struct xdp_run_ctx *xdp, u32 offset, u32 len, u8 **at);

@@ -48,6 +48,8 @@ enum member_kind { OF_NUMBER, OF_PRESENTED, OF_UAPI, OF_POINTER };
 	STRUCT(bpf_spin_lock, NUM(U32, val))                                                     \
 	STRUCT(bpf_timer, NUMS(U64, __opaque, 2))                                                \
 	STRUCT(bpf_dynptr, NUMS(U64, __opaque, 2))                                               \
+	STRUCT(bpf_iter_num, NUMS(U64, __opaque, 1))                                             \
+	STRUCT(bpf_iter_bits, NUMS(U64, __opaque, 2))                                            \
 	STRUCT(bpf_list_head, NUMS(U64, __opaque, 2))                                            \
 	STRUCT(bpf_list_node, NUMS(U64, __opaque, 3))                                            \
 	STRUCT(bpf_rb_root, NUMS(U64, __opaque, 2))                                              \

@@ -264,6 +264,29 @@ CAUSE("unsupported", "Skep's verifier does not support this yet",
       "It is part of Linux's language, and comes later. docs/STATUS.md lists what is missing.",
       "use another construct, or load on Linux")
 
+/* ---- objects of the kernel on the stack ---- */
+CAUSE("stack-object", "this would read or fill bytes of the stack that hold a dynptr or an iterator",
+      "The bytes of a dynptr or an iterator belong to the functions made for it. The program may neither look at them nor hand them to a helper as plain memory.",
+      "use the functions of the object, such as bpf_dynptr_read or bpf_iter_num_next, and keep buffers apart from it")
+CAUSE("object-offset", "a dynptr or an iterator cannot be at this place of the stack",
+      "It must lie in the stack as a whole, at a constant offset that is a multiple of 8.",
+      "pass the address of a local variable of its type:\n    struct bpf_dynptr ptr;\n    bpf_dynptr_from_mem(data, size, 0, &ptr);")
+CAUSE("dynptr-overwritten", "this store would lose a dynptr that stands for a reserved record",
+      "The record must be submitted or discarded through the dynptr, or the ring stops; once overwritten nobody could do that any more.",
+      "release it before the variable is used again:\n    bpf_ringbuf_discard_dynptr(&ptr, 0);")
+CAUSE("dynptr-init", "this argument must be a dynptr that a helper has made, or room for a new one",
+      "What bytes mean as a dynptr is known only when a helper or kfunc made them and nothing has touched them since.",
+      "make it first on every path that leads here, also when making it failed:\n    bpf_ringbuf_reserve_dynptr(&ring, size, 0, &ptr);")
+CAUSE("dynptr-const", "this dynptr is the caller's: it may be read, not changed or released",
+      "A callback or a global function gets a pointer to a dynptr of somebody else.",
+      "leave it to the one who made it; bpf_dynptr_clone gives one of your own")
+CAUSE("dynptr-kind", "this function wants a dynptr of another kind",
+      "Only a dynptr of a ringbuf record can be submitted or discarded.",
+      "pass the dynptr that bpf_ringbuf_reserve_dynptr made")
+CAUSE("iter-init", "this argument must be an iterator in another state",
+      "An iterator is made by its _new function in bytes that hold none, then advanced, and destroyed once.",
+      "keep to the order, with every path ending in _destroy:\n    bpf_iter_num_new(&it, 0, 10);\n    while ((v = bpf_iter_num_next(&it)))\n        ...;\n    bpf_iter_num_destroy(&it);")
+
 /* clang-format on */
 
 #undef CAUSE

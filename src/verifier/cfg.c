@@ -357,6 +357,13 @@ static bool calls_back(const struct env *env, const struct bpf_insn *insn)
 	return proto && (proto->flags & HELPER_CALLBACK);
 }
 
+static bool gives_next_element(const struct env *env, const struct bpf_insn *insn)
+{
+	const struct kfunc_proto *kfunc = kfunc_of(env, insn);
+
+	return kfunc && (kfunc->flags & KF_ITER_NEXT);
+}
+
 /* Where states are worth comparing, beyond jump targets: decisions and calls of functions. */
 static void mark_prune_points(struct env *env)
 {
@@ -370,6 +377,10 @@ static void mark_prune_points(struct env *env)
 		if (insn_is_subprog_call(insn)) {
 			env->aux[i].prune_point = env->aux[i + 1].prune_point = true;
 			env->aux[env->subprogs[env->aux[i].subprog].start].prune_point = true;
+		}
+		if (gives_next_element(env, insn)) {
+			env->aux[i].prune_point = env->aux[i].force_checkpoint = true;
+			env->aux[i].next_element = true;
 		}
 		if (calls_back(env, insn)) {
 			env->aux[i].prune_point = env->aux[i].force_checkpoint = true;

@@ -54,9 +54,9 @@ static bool holds_reference(u32 kind)
 	return kind == DYNPTR_RINGBUF;
 }
 
-struct reg dynptr_const_reg(struct env *env, u32 kind)
+struct reg dynptr_const_reg(struct env *env, u32 kind, u32 flags)
 {
-	struct reg reg = reg_pointer(REG_DYNPTR, 0);
+	struct reg reg = reg_pointer(REG_DYNPTR, flags);
 
 	reg.dynptr = kind;
 	reg.id = new_id(env);
@@ -97,6 +97,16 @@ static const struct stack_object *dynptr_at(const struct frame *frame, u32 slot)
 	    high->object.first || high->object.id != low->object.id)
 		return NULL;
 	return &low->object;
+}
+
+u64 frame_dynptr_slots(const struct frame *frame)
+{
+	u64 slots = 0;
+
+	for (u32 i = 0; i < frame->n_slots; i++)
+		if (is_dynptr_slot(&frame->slots[i]))
+			slots |= 1ull << i;
+	return slots;
 }
 
 /* Slices taken from that dynptr are numbers now. only_plain: as Linux does it for one overwritten,
@@ -153,7 +163,7 @@ static int dynptr_make(struct env *env, u32 regno, u32 flags, u32 clone_ref, str
 	if (ptr.kind == REG_STACK)
 		slot = stack_object_slot(env, &ptr, DYNPTR_SLOTS, "dynptr");
 	else
-		refuse(env, -EINVAL, "dynptr-uninit", "Dynptr has to be an uninitialized dynptr");
+		refuse(env, -EINVAL, "dynptr-init", "Dynptr has to be an uninitialized dynptr");
 	if (slot < 0) {
 		refuse_more(env, "Dynptr has to be an uninitialized dynptr");
 		return slot;
@@ -168,7 +178,7 @@ static int dynptr_make(struct env *env, u32 regno, u32 flags, u32 clone_ref, str
 		if (err)
 			return err;
 	}
-	*out = (struct dynptr_arg){ object.kind, object.id, object.ref };
+	*out = (struct dynptr_arg){ .kind = object.kind, .id = object.id, .ref = object.ref };
 	return stack_object_put(env, &ptr, (u32)slot, DYNPTR_SLOTS, BYTE_DYNPTR, &object);
 }
 
@@ -179,7 +189,8 @@ static int find_dynptr(struct env *env, u32 regno, struct dynptr_arg *out)
 	int slot;
 
 	if (ptr->kind == REG_DYNPTR) {
-		*out = (struct dynptr_arg){ (u8)ptr->dynptr, ptr->id, 0 };
+		*out = (struct dynptr_arg){ .kind = (u8)ptr->dynptr, .flags = ptr->flags,
+					    .id = ptr->id };
 		return 0;
 	}
 	slot = stack_object_slot(env, ptr, DYNPTR_SLOTS, "dynptr");
@@ -191,7 +202,7 @@ static int find_dynptr(struct env *env, u32 regno, struct dynptr_arg *out)
 	if (!object)
 		return refuse(env, -EINVAL, "dynptr-init",
 			      "Expected an initialized dynptr as arg #%u", regno - 1);
-	*out = (struct dynptr_arg){ object->kind, object->id, object->ref };
+	*out = (struct dynptr_arg){ .kind = object->kind, .id = object->id, .ref = object->ref };
 	return 0;
 }
 

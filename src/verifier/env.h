@@ -31,6 +31,7 @@ struct insn_aux {
 	bool probe;	     /* load through a BTF pointer: INSN_MODE_PROBE */
 	u16 ctx_offset;	     /* REG_CTX: run-time offset and size */
 	u8 ctx_size;
+	bool next_element;   /* the kfunc called here gives an iterator's next element */
 	bool calls_callback; /* the helper called here enters a function of the program */
 	u16 live_regs;	     /* registers read later, before this instruction runs */
 	u64 live_slots;	     /* stack slots of its own frame, the same */

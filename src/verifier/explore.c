@@ -235,8 +235,8 @@ static void global_arg_reg(struct env *env, const struct global_arg *arg, struct
 		*reg = reg_pointer(REG_CTX, 0);
 		break;
 	case GLOBAL_ARG_DYNPTR:
-		/* Whatever the caller has: Linux takes it for local memory, too. */
-		*reg = dynptr_const_reg(env, DYNPTR_LOCAL);
+		/* Whatever the caller has. Linux takes it for local memory; slices may be a packet's. */
+		*reg = dynptr_const_reg(env, DYNPTR_LOCAL, REG_IN_PACKET);
 		break;
 	default:
 		*reg = reg_pointer(REG_MEM, arg->nonnull ? 0 : REG_MAYBE_NULL);

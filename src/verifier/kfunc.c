@@ -147,7 +147,7 @@ int kfunc_step(struct env *env, const struct bpf_insn *insn)
 	if (!err)
 		err = check_kfunc_itself(env, &call);
 	if (!err)
-		err = note_call(env, &call.kfunc->call);
+		err = note_call(env, kfunc_dynptr_proto(env, &call));
 	if (!err)
 		err = check_sleepable(env, &call);
 	if (!err)
@@ -162,5 +162,7 @@ int kfunc_step(struct env *env, const struct bpf_insn *insn)
 	err = kfunc_set_result(env, &call);
 	if (!err && kfunc_changes_packet(call.kfunc))
 		err = forget_packet(env);
+	if (!err && (call.kfunc->flags & KF_ITER_NEXT))
+		err = iter_next(env, &call);
 	return err;
 }

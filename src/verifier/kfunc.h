@@ -9,7 +9,7 @@
 
 #include "btf/btf.h"
 #include "model/kfuncs.h"
-#include "verifier/step.h"
+#include "verifier/stack_object.h"
 
 /* What an argument is, from its type and the suffix of its name. */
 enum karg_kind {
@@ -60,6 +60,9 @@ struct kfunc_call {
 	u32 ret_btf_id;	 /* cast_to_kern_ctx, rdonly_cast: what the result points to */
 	u32 arg_btf_id;	 /* KARG_ALLOC_OBJ, KARG_REFCOUNTED: type of the object, in the program's BTF */
 	bool arg_is_owning;
+	struct dynptr_arg dynptr; /* KARG_DYNPTR: an initialised one among the arguments */
+	u32 iter_frame, iter_slot, iter_slots; /* KARG_ITER: where it is */
+	u16 iter_flags;			       /* REG_RCU */
 };
 
 /* One argument while it is checked; kind_type is what it points to (modifiers skipped). */
@@ -100,6 +103,19 @@ int kfunc_set_result(struct env *env, struct kfunc_call *call);
 /* ---- kinds whose rules stand in other files ---- */
 int kfunc_btf_arg(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* btf_ptr.c */
 int kfunc_irq_flag(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* sections.c */
+
+int kfunc_dynptr(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* dynptr_kfunc.c */
+int kfunc_iter(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg);   /* iter.c */
+
+/* ---- dynptr_kfunc.c ---- */
+/* r0 of bpf_dynptr_slice and bpf_dynptr_slice_rdwr. */
+int kfunc_slice_result(struct env *env, const struct kfunc_call *call, struct reg *out);
+/* What runs for the kfunc in this program, where that depends on its type. */
+const struct helper_proto *kfunc_dynptr_proto(const struct env *env, const struct kfunc_call *call);
+
+/* ---- iter.c ---- */
+/* After a call of next: this path goes on without an element, another one with it in r0. */
+int iter_next(struct env *env, const struct kfunc_call *call);
 
 /* ---- sections.c: RCU, preemption, interrupts ---- */
 int kfunc_sections(struct env *env, struct kfunc_call *call);

@@ -18,21 +18,14 @@ static const char *param_name(const struct kfunc_call *call, u32 index)
 	return btf_name(call->btf, call->params[index].name_off);
 }
 
-static bool ends_with(const char *name, const char *suffix)
-{
-	size_t n = str_len(name), tail = str_len(suffix);
-
-	return n >= tail && str_eq(name + n - tail, suffix);
-}
-
 bool karg_is_size_name(const char *name)
 {
-	return ends_with(name, "__sz") || ends_with(name, "__szk");
+	return str_ends(name, "__sz") || str_ends(name, "__szk");
 }
 
 bool karg_has_suffix(const struct kfunc_call *call, u32 index, const char *suffix)
 {
-	return ends_with(param_name(call, index), suffix);
+	return str_ends(param_name(call, index), suffix);
 }
 
 static bool is_scalar_type(const struct btf_type *type)
@@ -111,7 +104,7 @@ static bool is_iter(const struct kfunc_call *call, u32 index)
 static u32 kind_by_declaration(const struct kfunc_call *call, const struct kfunc_arg *arg)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(known_suffixes); i++)
-		if (ends_with(arg->name, known_suffixes[i].suffix))
+		if (str_ends(arg->name, known_suffixes[i].suffix))
 			return known_suffixes[i].kind;
 	for (u32 i = 0; i < ARRAY_SIZE(known_structs); i++)
 		if (arg->target && btf_kind(arg->target) == BTF_KIND_STRUCT &&
@@ -143,7 +136,7 @@ static int kind_of(struct env *env, const struct kfunc_call *call, const struct 
 		return 0;
 	}
 	sized = is_size_param(env, call, arg->index + 1);
-	*kind = ends_with(arg->name, "__nullable") && is_null && !sized
+	*kind = str_ends(arg->name, "__nullable") && is_null && !sized
 		    ? KARG_NULL
 		    : kind_by_declaration(call, arg);
 	if (*kind != KARG_COUNT)
@@ -190,7 +183,7 @@ static int check_scalar(struct env *env, struct kfunc_call *call, struct kfunc_a
 
 	if (!reg_is_scalar(&arg->reg))
 		return refuse(env, -EINVAL, "argument-type", "R%u is not a scalar", arg->regno);
-	if (ends_with(arg->name, "__k"))
+	if (str_ends(arg->name, "__k"))
 		return set_constant(env, call, arg->regno, &arg->reg);
 	if (!rdonly && !str_eq(arg->name, "rdwr_buf_size"))
 		return 0;
@@ -271,7 +264,7 @@ static int check_mem(struct env *env, struct kfunc_call *call, struct kfunc_arg 
 static int check_mem_size(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg)
 {
 	struct reg size = *cur_reg(env, arg->regno + 1);
-	bool absent = reg_is_null(&arg->reg) && ends_with(arg->name, "__opt");
+	bool absent = reg_is_null(&arg->reg) && str_ends(arg->name, "__opt");
 	int err = 0;
 
 	if (!absent) {
@@ -297,6 +290,8 @@ static const karg_check checks[KARG_COUNT] = {
 	[KARG_NULL] = check_null,
 	[KARG_CTX] = check_ctx,
 	[KARG_CONST_STR] = check_const_str,
+	[KARG_DYNPTR] = kfunc_dynptr,
+	[KARG_ITER] = kfunc_iter,
 	[KARG_IRQ_FLAG] = kfunc_irq_flag,
 	[KARG_BTF] = kfunc_btf_arg,
 	[KARG_MAP] = kfunc_btf_arg,
@@ -318,7 +313,7 @@ static int check_null_arg(struct env *env, const struct kfunc_call *call,
 		return 0;
 	if (!(arg->reg.flags & REG_MAYBE_NULL) && !reg_is_null(&arg->reg))
 		return 0;
-	if (ends_with(arg->name, "__nullable"))
+	if (str_ends(arg->name, "__nullable"))
 		return 0;
 	return refuse(env, -EACCES, "null-check", "Possibly NULL pointer passed to trusted arg%u",
 		      arg->index);
@@ -400,7 +395,7 @@ static int check_arg(struct env *env, struct kfunc_call *call, struct kfunc_arg 
 {
 	const struct btf_type *type = param_type(call, arg->index);
 
-	if (ends_with(arg->name, "__ign") || ends_with(arg->name, "__prog"))
+	if (str_ends(arg->name, "__ign") || str_ends(arg->name, "__prog"))
 		return 0;
 	arg->reg = *cur_reg(env, arg->regno);
 	if (is_scalar_type(type))

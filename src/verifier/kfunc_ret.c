@@ -40,6 +40,10 @@ static bool special_result(struct env *env, const struct kfunc_call *call, struc
 	case KFUNC_bpf_rdonly_cast:
 		*err = rdonly_cast(env, call, out);
 		return true;
+	case KFUNC_bpf_dynptr_slice:
+	case KFUNC_bpf_dynptr_slice_rdwr:
+		*err = kfunc_slice_result(env, call, out);
+		return true;
 	default:
 		return false;
 	}
@@ -80,7 +84,7 @@ static void object_result(const struct kfunc_call *call, u32 target_id, struct r
 	out->btf_id = target_id;
 	if (call->kfunc->id == KFUNC_bpf_get_kmem_cache)
 		out->flags |= REG_UNTRUSTED;
-	else if (call->kfunc->flags & KF_RCU_PROTECTED)
+	else if ((call->kfunc->flags & KF_RCU_PROTECTED) || (call->iter_flags & REG_RCU))
 		out->flags |= REG_RCU;
 	else if (call->kfunc->flags & KF_ITER_NEXT)
 		out->flags |= REG_TRUSTED;

@@ -370,31 +370,57 @@ static void callback_facts(struct live *live, const struct facts *f,
 }
 
 /*
- * A kfunc reads what its arguments point to: as much as their type says, or the next argument.
- * It keeps no address, but where it takes a callback that may get one.
+ * Bytes that a kfunc reads behind its argument i: what its type says, or the size in the next
+ * argument; -1: not known. *fills: it does not read them, but makes an object of them.
  */
-static void kfunc_effect(struct live *live, const struct facts *f, const struct btf_type *proto,
-			 struct effect *e)
+static s64 kfunc_arg_bytes(const struct live *live, const struct facts *f,
+			   const struct kfunc_proto *kfunc, const struct btf_type *proto, u32 i,
+			   bool *fills)
 {
 	const struct btf *btf = live->env->req->model->btf;
 	const struct btf_param *params = btf_params(proto);
+	const struct btf_type *type = btf_resolve(btf, params[i].type, NULL);
+	const char *name = btf_name(btf, params[i].name_off);
+	struct fact next = i < 4 ? f->regs[i + 2] : other;
+	u32 target;
 
-	for (u32 i = 0; i < btf_vlen(proto) && i < 5; i++)
+	*fills = (kfunc && kfunc->flags & KF_ITER_NEW && !i) || str_ends(name, "__uninit");
+	if (!type || btf_kind(type) != BTF_KIND_PTR || str_ends(name, "__ign"))
+		return -1;
+	if (i + 1 < btf_vlen(proto)) {
+		const char *size = btf_name(btf, params[i + 1].name_off);
+
+		if (karg_is_size_name(size))
+			return next.origin == CONST && next.v >= 0 ? next.v : -1;
+	}
+	type = btf_resolve(btf, type->type, &target);
+	if (type && str_eq(btf_name(btf, type->name_off), "bpf_dynptr"))
+		return DYNPTR_SLOTS * SLOT_BYTES;
+	return type ? btf_size(btf, target) : -1;
+}
+
+static void kfunc_effect(struct live *live, const struct facts *f, const struct kfunc_proto *kfunc,
+			 const struct btf_type *proto, struct effect *e)
+{
+	u32 n = MIN(btf_vlen(proto), 5u);
+
+	for (u32 i = 0; i < n; i++)
 		if (f->regs[i + 1].origin == FUNC) {
-			pass_all(live, f, e);
+			pass_all(live, f, e); /* to a function of the program */
 			return;
 		}
-	for (u32 i = 0; i < btf_vlen(proto) && i < 5; i++) {
-		const struct btf_type *type = btf_resolve(btf, params[i].type, NULL);
-		struct fact next = i < 4 ? f->regs[i + 2] : other;
+	for (u32 i = 0; i < n; i++) {
+		struct fact arg = f->regs[i + 1];
 		s64 bytes;
+		bool fills;
 
-		if (!is_ptr(f->regs[i + 1]) || !type || btf_kind(type) != BTF_KIND_PTR)
+		if (!is_ptr(arg))
 			continue;
-		bytes = btf_size(btf, type->type);
-		if (i + 1 < btf_vlen(proto) && karg_is_size_name(btf_name(btf, params[i + 1].name_off)))
-			bytes = next.origin == CONST && next.v >= 0 ? MAX(bytes, next.v) : -1;
-		e->use |= reads(live, f->regs[i + 1], 0, bytes);
+		bytes = kfunc_arg_bytes(live, f, kfunc, proto, i, &fills);
+		if (!fills || bytes < 0 || arg.origin == PTR_ANY)
+			e->use |= reads(live, arg, 0, bytes);
+		else if (!arg.base)
+			e->def |= slots_covered(arg.v, bytes);
 	}
 }
 
@@ -408,7 +434,7 @@ static void call_facts(struct live *live, u32 at, struct facts *f, struct effect
 		for (u32 i = 0; i < 5; i++)
 			pass(live, live->env->aux[at].subprog, i, f->regs[i + 1], e);
 	else if (kfunc)
-		kfunc_effect(live, f, kfunc, e);
+		kfunc_effect(live, f, kfunc_of(live->env, insn), kfunc, e);
 	else if (!proto)
 		pass_all(live, f, e);
 	else if (proto->flags & HELPER_CALLBACK)

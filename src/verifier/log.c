@@ -199,6 +199,15 @@ static void put_dynptr(struct text *log, const struct stack_object *object, u32 
 	text_printf(log, "dynptr_id=%u)", object->id);
 }
 
+static void put_iter(const struct env *env, struct text *log, const struct stack_object *object,
+		     u32 index)
+{
+	if (object->first)
+		text_printf(log, " fp-%u=iter_%s(ref_id=%u,state=%s,depth=%u)",
+			    (index + 1) * SLOT_BYTES, iter_name(env, object->btf_id), object->ref,
+			    object->kind == ITER_ACTIVE ? "active" : "drained", object->depth);
+}
+
 static void put_slot(const struct env *env, struct text *log, const struct slot *slot, u32 index)
 {
 	static const char kinds[] = { '?', 'm', '0', 'r', 'd', 'i', 'f' };
@@ -206,6 +215,10 @@ static void put_slot(const struct env *env, struct text *log, const struct slot 
 
 	if (slot->kind[0] == BYTE_DYNPTR) {
 		put_dynptr(log, &slot->object, index);
+		return;
+	}
+	if (slot->kind[0] == BYTE_ITER) {
+		put_iter(env, log, &slot->object, index);
 		return;
 	}
 

@@ -14,7 +14,7 @@
  * marks of precision are not complete, so until then all its numbers count.
  */
 #include "verifier/prune.h"
-#include "verifier/step.h"
+#include "verifier/stack_object.h"
 
 struct checkpoint {
 	struct checkpoint *next; /* at the same instruction */
@@ -288,6 +288,9 @@ static bool closes_loop(struct env *env, struct checkpoint *c)
 
 	if (env->aux[env->at].calls_callback)
 		return state_covers(env, &c->state, env->cur, COVER_WITHIN);
+	if (env->aux[env->at].next_element)
+		return iter_is_active(env, env->cur) &&
+		       state_covers(env, &c->state, env->cur, COVER_WITHIN);
 	return insn->code == (BPF_JMP | BPF_JCOND) &&
 	       c->state.may_goto_depth != env->cur->may_goto_depth &&
 	       state_covers(env, &c->state, env->cur, COVER_WITHIN);
@@ -295,10 +298,11 @@ static bool closes_loop(struct env *env, struct checkpoint *c)
 
 static bool never_ends(struct env *env, struct checkpoint *c)
 {
-	return !env->aux[env->at].calls_callback &&
+	return !env->aux[env->at].calls_callback && !env->aux[env->at].next_element &&
 	       c->state.may_goto_depth == env->cur->may_goto_depth &&
 	       c->state.callback_unroll_depth == env->cur->callback_unroll_depth &&
-	       state_covers(env, &c->state, env->cur, COVER_EXACT);
+	       state_covers(env, &c->state, env->cur, COVER_EXACT) &&
+	       !iters_advanced(&c->state, env->cur);
 }
 
 /* Against one remembered state: enum visit or -errno. */

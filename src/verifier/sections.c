@@ -44,7 +44,7 @@ static int forget_rcu(struct env *env)
 		rw->flags &= (u16) ~(REG_RCU | REG_MAYBE_NULL);
 		rw->flags |= REG_UNTRUSTED;
 	}
-	return 0;
+	return iters_leave_rcu(env);
 }
 
 static int rcu_section(struct env *env, const struct kfunc_proto *kfunc)

@@ -32,6 +32,7 @@ int stack_object_remove(struct env *env, u32 frame, u32 slot, u32 n);
 /* A dynptr as an argument. */
 struct dynptr_arg {
 	u8 kind; /* enum dynptr_kind */
+	u16 flags; /* REG_IN_PACKET: it may be one of a packet, whatever its kind says */
 	u32 id, ref;
 };
 
@@ -51,7 +52,23 @@ const char *dynptr_kind_name(u32 kind);
 /* size bytes of that dynptr as memory. flags: REG_RDONLY, REG_IN_PACKET */
 int dynptr_slice(struct env *env, const struct dynptr_arg *dynptr, u64 size, u32 flags,
 		 struct reg *out);
-/* A register that points to a dynptr which the program may only read. */
-struct reg dynptr_const_reg(struct env *env, u32 kind);
+/*
+ * Slots that are part of dynptrs. Where nobody reads them any more they still say what a store
+ * there ends: the slices.
+ */
+u64 frame_dynptr_slots(const struct frame *frame);
+/* A register that points to a dynptr which the program may only read. flags: REG_IN_PACKET */
+struct reg dynptr_const_reg(struct env *env, u32 kind, u32 flags);
+
+/* ---- iter.c ---- */
+
+/* "num" of struct bpf_iter_num. */
+const char *iter_name(const struct env *env, u32 btf_id);
+/* Before a call of some next: is the iterator in r1 one that may give more? */
+bool iter_is_active(const struct env *env, const struct state *state);
+/* Has an active iterator of old given more in cur? Then rounds of its loop are no endless loop. */
+bool iters_advanced(const struct state *old, const struct state *cur);
+/* An RCU section ended: iterators over what it protected may only be destroyed. */
+int iters_leave_rcu(struct env *env);
 
 #endif

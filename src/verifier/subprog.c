@@ -110,7 +110,8 @@ int subprog_call(struct env *env)
 		callee->regs[i] = caller->regs[i];
 	for (u32 i = 0; i <= 5; i++)
 		caller->regs[i].kind = REG_UNINIT;
-	frame_clear_dead(caller, env->aux[env->at].call_regs, env->aux[env->at].call_slots);
+	frame_clear_dead(caller, env->aux[env->at].call_regs,
+			 env->aux[env->at].call_slots | frame_dynptr_slots(caller));
 	env->changed_regs = 0x7ff;
 	env->next = sub->start;
 	env->print_full = true;
@@ -142,7 +143,7 @@ static int callback_regs(struct env *env, const struct call_args *args, const st
 		regs[4] = caller->regs[3];
 		return 0;
 	case BPF_FUNC_user_ringbuf_drain:
-		regs[1] = dynptr_const_reg(env, DYNPTR_LOCAL);
+		regs[1] = dynptr_const_reg(env, DYNPTR_LOCAL, 0);
 		regs[2] = caller->regs[3];
 		return 0;
 	default:
@@ -210,7 +211,8 @@ int callback_call(struct env *env, const struct call_args *args)
 	if (!caller)
 		return explore_failed(env);
 	/* The round comes back to this call: what is live before it. */
-	frame_clear_dead(caller, env->aux[env->at].live_regs, env->aux[env->at].live_slots);
+	frame_clear_dead(caller, env->aux[env->at].live_regs,
+			 env->aux[env->at].live_slots | frame_dynptr_slots(caller));
 	callee = state_top(round);
 	err = callback_regs(env, args, caller, callee);
 	if (err)
