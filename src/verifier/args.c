@@ -7,6 +7,7 @@
 #include "btf/btf.h"
 #include "helpers/format.h"
 #include "verifier/args.h"
+#include "verifier/kptr.h"
 
 /* ---- which kinds an argument may have ---- */
 
@@ -37,9 +38,11 @@ static u32 kinds_of(u32 base)
 	case ARG_PTR_TO_STACK:
 		return KIND(REG_STACK);
 	case ARG_PTR_TO_CONST_STR:
-	case ARG_PTR_TO_SPIN_LOCK:
 	case ARG_PTR_TO_TIMER:
 		return KIND(REG_MAP_VALUE);
+	case ARG_PTR_TO_SPIN_LOCK:
+	case ARG_PTR_TO_KPTR:
+		return KIND(REG_MAP_VALUE) | KIND(REG_BTF);
 	case ARG_PTR_TO_BTF_ID:
 	case ARG_PTR_TO_PERCPU_BTF_ID:
 		return KIND(REG_BTF);
@@ -67,6 +70,7 @@ static const char *kinds_text(u32 base)
 	case ARG_PTR_TO_RINGBUF_MEM:
 		return "ringbuf_mem";
 	case ARG_PTR_TO_SPIN_LOCK:
+	case ARG_PTR_TO_KPTR:
 		return "map_value, ptr_";
 	case ARG_PTR_TO_DYNPTR:
 		return "fp, dynptr_ptr";
@@ -102,18 +106,29 @@ static bool takes_btf(u32 base)
 	       base == ARG_PTR_TO_MAP_VALUE || base == ARG_PTR_TO_MEM;
 }
 
+/* A lock or a kptr may be in an object of the program's own, but in no other. */
+static bool is_place(const struct reg *reg, u32 base)
+{
+	return (base != ARG_PTR_TO_SPIN_LOCK && base != ARG_PTR_TO_KPTR) || reg->kind != REG_BTF ||
+	       (reg->flags & ~(u32)REG_MAYBE_NULL) == REG_OWN_TYPE;
+}
+
 static int check_kind(struct env *env, const struct helper_proto *proto, u32 regno,
 		      const struct reg *reg, u32 arg)
 {
 	u32 base = arg & ARG_BASE_MASK, kinds = kinds_of(base);
 	bool record = base == ARG_PTR_TO_RINGBUF_MEM;
 
+	/* What it may be is told by the field that it shall go to. */
+	if (reg->kind == REG_BTF && proto->id == BPF_FUNC_kptr_xchg && base == ARG_PTR_TO_BTF_ID)
+		return 0;
 	if (reg->kind == REG_BTF && takes_btf(base))
 		return check_btf_kind(env, proto, regno - 1, reg, arg);
 	if (!kinds)
 		return refuse(env, -EINVAL, "unsupported",
 			      "R%u: arguments of this kind are not supported yet", regno);
-	if (!(kinds & KIND(reg->kind)) || (record && !(reg->flags & REG_RINGBUF)))
+	if (!(kinds & KIND(reg->kind)) || (record && !(reg->flags & REG_RINGBUF)) ||
+	    !is_place(reg, base))
 		return refuse_kind(env, regno, reg, base);
 	if ((reg->flags & REG_MAYBE_NULL) && !(arg & ARG_MAYBE_NULL))
 		return refuse_kind(env, regno, reg, base);
@@ -203,6 +218,28 @@ static int check_dynptr(struct env *env, struct call_args *args, u32 regno, u32 
 	return 0;
 }
 
+/* bpf_kptr_xchg(place, object) */
+static int take_kptr(struct env *env, struct call_args *args, u32 regno)
+{
+	struct kptr_place place = { 0 };
+	int err = kptr_xchg_place(env, regno, &place);
+
+	args->kptr = place.field;
+	args->kptr_btf = place.btf;
+	return err;
+}
+
+static int give_kptr(struct env *env, struct call_args *args, u32 regno, const struct reg *reg)
+{
+	const struct kptr_place place = { args->kptr, args->kptr_btf };
+
+	if (reg->off)
+		return refuse(env, -EINVAL, "modified-pointer",
+			      "R%u must have zero offset when passed to release func or trusted arg to kfunc",
+			      regno);
+	return kptr_match(env, &place, regno, reg);
+}
+
 static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 {
 	const struct helper_proto *proto = args->proto;
@@ -253,7 +290,12 @@ static int check_action(struct env *env, struct call_args *args, u32 i, u32 arg)
 		return check_const_string(env, i + 1, &reg);
 	case ARG_PTR_TO_PERCPU_BTF_ID:
 		args->percpu_btf_id = reg.btf_id;
+		args->percpu_own = reg.flags & REG_OWN_TYPE;
 		return 0;
+	case ARG_PTR_TO_KPTR:
+		return take_kptr(env, args, i + 1);
+	case ARG_PTR_TO_BTF_ID:
+		return args->kptr ? give_kptr(env, args, i + 1, &reg) : 0;
 	default:
 		return 0;
 	}

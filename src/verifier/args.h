@@ -5,6 +5,8 @@
 
 #include "verifier/stack_object.h"
 
+struct special_field;
+
 struct call_args {
 	const struct helper_proto *proto;
 	bool has_map;
@@ -16,10 +18,13 @@ struct call_args {
 	u32 release_dynptr; /* register with the dynptr that ARG_RELEASES takes; 0: none */
 	struct dynptr_arg dynptr; /* an initialised one among the arguments */
 	u32 percpu_btf_id; /* ARG_PTR_TO_PERCPU_BTF_ID: type of the variable */
+	bool percpu_own;  /* it is in the program's own BTF */
 	u32 held;	  /* reference of a pointer among the arguments; 0: none */
 	bool has_field;	  /* a timer, in a value of: */
 	u32 field_map;
 	u32 field_uid;
+	const struct special_field *kptr; /* of bpf_kptr_xchg, whose type is in: */
+	const struct btf *kptr_btf;
 	bool has_callback;
 	u32 callback;	  /* subprogram */
 	bool has_key;	  /* the key is a known number: */

@@ -33,8 +33,9 @@ static bool trust_fits(const struct env *env, const struct reg *reg, u32 base)
 	case ARG_PTR_TO_BTF_ID_SOCK_COMMON:
 		return !flags || flags == REG_TRUSTED;
 	case ARG_PTR_TO_PERCPU_BTF_ID:
-		return flags == REG_PERCPU || flags == (REG_PERCPU | REG_RCU) ||
-		       flags == (REG_PERCPU | REG_TRUSTED);
+		/* What the program allocated, only while RCU keeps it: its owner may free it. */
+		return flags == REG_PERCPU || flags == (REG_PERCPU | REG_TRUSTED) ||
+		       (flags & ~(u32)REG_OWN_TYPE) == (REG_PERCPU | REG_RCU);
 	default: /* memory, which Skep's own helpers cannot reach */
 		return flags == REG_TRUSTED && env->req->verify_only;
 	}

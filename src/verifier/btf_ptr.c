@@ -82,15 +82,17 @@ static u32 loaded_flags(struct env *env, const struct reg *ptr, const struct wal
 static void load_result(struct env *env, const struct reg *ptr, const struct walk *walk, int what,
 			struct reg *loaded)
 {
+	u32 own = ptr->flags & (REG_OWN_TYPE | REG_UNTRUSTED);
+
 	/* Bytes of which only the address is known: every load from there is a probing one. */
 	if (what == WALK_MEM) {
 		*loaded = reg_pointer(REG_MEM, REG_RDONLY | REG_UNTRUSTED);
 		return;
 	}
 	/* In an object of the program's own, pointers are numbers. */
-	if (what != WALK_PTR || (ptr->flags & REG_OWN_TYPE))
+	if (what != WALK_PTR || own == REG_OWN_TYPE)
 		return;
-	*loaded = reg_pointer(REG_BTF, loaded_flags(env, ptr, walk));
+	*loaded = reg_pointer(REG_BTF, loaded_flags(env, ptr, walk) | (own & REG_OWN_TYPE));
 	loaded->btf_id = walk->struct_id;
 	if (loaded->flags & REG_MAYBE_NULL)
 		loaded->id = new_id(env);
@@ -150,13 +152,18 @@ int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 s
 		err = check_address(env, regno, ptr, off, name, &at);
 	if (err)
 		return err;
-	if (access != ACCESS_READ)
-		return refuse(env, -EACCES, "readonly-memory", "only read is supported");
+	if (ptr->flags & REG_OWN_TYPE)
+		err = own_access(env, ptr, at, size, access);
+	else if (access != ACCESS_READ)
+		err = refuse(env, -EACCES, "readonly-memory", "only read is supported");
+	if (err)
+		return err;
 	err = btf_walk(env, btf, ptr->btf_id, (u32)at, size, &walk);
 	if (err < 0)
 		return err;
-	env->aux[env->at].probe = true;
-	load_result(env, ptr, &walk, err, loaded);
+	env->aux[env->at].probe = !(ptr->flags & REG_OWN_TYPE) || (ptr->flags & REG_UNTRUSTED);
+	if (loaded)
+		load_result(env, ptr, &walk, err, loaded);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * is known of the machine afterwards.
  */
 #include "verifier/call.h"
+#include "verifier/kptr.h"
 #include "verifier/kfunc.h"
 
 /* The prototype, if this program may call the helper. */
@@ -117,7 +118,8 @@ static int release(struct env *env, const struct call_args *args)
 		return refuse(env, -EINVAL, "release-unacquired",
 			      "func bpf_%s#%u reference has not been acquired before",
 			      args->proto->name, args->proto->id);
-	return forget_reference(env, args->release_ref);
+	return args->kptr ? kptr_handed_over(env, args->release_ref)
+			  : forget_reference(env, args->release_ref);
 }
 
 /* ---- bpf_tail_call ---- */

@@ -2,6 +2,7 @@
 /* What is known of r0 after the call of a helper. */
 #include "btf/btf.h"
 #include "verifier/call.h"
+#include "verifier/kptr.h"
 
 static void integer_result(const struct call_args *args, struct reg *out)
 {
@@ -98,6 +99,12 @@ static int percpu_result(struct env *env, const struct call_args *args, struct r
 	const struct btf_type *type = btf_resolve(btf, args->percpu_btf_id, NULL);
 	s64 size;
 
+	/* Of memory that the program allocated: it may be written as long as RCU keeps it. */
+	if (args->percpu_own) {
+		*out = reg_pointer(REG_BTF, REG_OWN_TYPE | REG_RCU);
+		out->btf_id = args->percpu_btf_id;
+		return 0;
+	}
 	if (type && btf_is_composite(type)) {
 		*out = reg_pointer(REG_BTF, 0);
 		out->btf_id = args->percpu_btf_id;
@@ -142,6 +149,10 @@ static int pointer_result(struct env *env, const struct call_args *args, struct 
 	case RET_PTR_TO_MEM_OR_BTF_ID:
 		return percpu_result(env, args, out);
 	case RET_PTR_TO_BTF_ID:
+		if (args->kptr) {
+			kptr_xchg_result(&(struct kptr_place){ args->kptr, args->kptr_btf }, out);
+			return 0;
+		}
 		return btf_result(env, proto, out);
 	case RET_PTR_TO_SOCKET:
 		*out = reg_pointer(REG_SOCKET, 0);

@@ -87,7 +87,14 @@ struct async_entry {
 	u32 subprog;
 	u32 map;
 	bool sleepable;
+	bool any_result; /* else it must return 0 */
 	bool verified;
+};
+
+/* A type of the program's own objects; record NULL: plain data. */
+struct own_type {
+	u32 btf_id;
+	const struct btf_record *record;
 };
 
 struct map_ref {
@@ -127,6 +134,7 @@ struct env {
 	u32 n_maps;		  /* the program's */
 	VEC(const struct helper_proto *) calls;
 	VEC(struct async_entry) asyncs;
+	VEC(struct own_type) own_types;
 	struct arena arena; /* tables that live as long as the verifier runs */
 
 	/* exploration */
@@ -150,6 +158,7 @@ struct env {
 	u32 max_ctx_offset;
 	u32 main_subprog; /* the function that is being verified */
 	bool in_async;	  /* as a callback that runs on its own */
+	bool any_result;  /* which may return anything */
 	bool sleepable;	  /* it may sleep */
 	struct verify_stats stats;
 

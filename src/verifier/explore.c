@@ -291,6 +291,7 @@ int explore_async(struct env *env, const struct async_entry *entry)
 		return explore_failed(env);
 	env->in_async = true;
 	env->sleepable = entry->sleepable;
+	env->any_result = entry->any_result;
 	frame->regs[1] = reg_pointer(REG_MAP, 0);
 	frame->regs[2] = reg_pointer(REG_MAP_KEY, 0);
 	frame->regs[3] = reg_pointer(REG_MAP_VALUE, 0);

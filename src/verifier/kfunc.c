@@ -151,11 +151,15 @@ int kfunc_step(struct env *env, const struct bpf_insn *insn)
 	if (!err)
 		err = check_sleepable(env, &call);
 	if (!err)
+		err = res_lock_may_fail(env, &call);
+	if (!err)
 		err = kfunc_args_check(env, &call);
 	if (!err)
 		err = kfunc_sections(env, &call);
 	if (!err)
 		err = release(env, &call);
+	if (!err && call.has_callback)
+		err = kfunc_callback(env, &call);
 	if (err)
 		return err;
 	forget_caller_saved(env);

@@ -55,6 +55,8 @@ struct kfunc_call {
 	bool ret_rdonly;
 	bool has_map;
 	u32 map;	 /* index into env->maps */
+	bool has_field;	 /* a work queue and the like, in a value of: */
+	u32 field_map, field_uid;
 	bool has_callback;
 	u32 callback;	 /* subprogram */
 	u32 ret_btf_id;	 /* cast_to_kern_ctx, rdonly_cast: what the result points to */
@@ -116,8 +118,20 @@ const struct helper_proto *kfunc_dynptr_proto(const struct env *env, const struc
 /* ---- iter.c ---- */
 /* After a call of next: this path goes on without an element, another one with it in r0. */
 int iter_next(struct env *env, const struct kfunc_call *call);
+int kfunc_res_lock(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* locks.c */
+int kfunc_own_object(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg); /* own.c */
+int kfunc_refcounted(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg);
+/* r0 of what makes objects of the program's own; false: this kfunc does not. */
+bool own_result(struct env *env, const struct kfunc_call *call, struct reg *out, int *err);
+int res_lock_may_fail(struct env *env, const struct kfunc_call *call); /* locks.c */
+/* async.c: fields that call a function later, the map given with them, and that function */
+int kfunc_async_field(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg);
+int kfunc_map(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg);
+int kfunc_callback(struct env *env, const struct kfunc_call *call);
 
 /* ---- sections.c: RCU, preemption, interrupts ---- */
+/* What only RCU keeps alive is untrusted from now on. */
+int forget_rcu(struct env *env);
 int kfunc_sections(struct env *env, struct kfunc_call *call);
 
 #endif

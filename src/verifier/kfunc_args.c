@@ -248,6 +248,13 @@ static int check_callback(struct env *env, struct kfunc_call *call, struct kfunc
 	return 0;
 }
 
+static int check_graph(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg)
+{
+	return refuse(env, -EINVAL, "later-scope",
+		      "kernel function %s: lists and trees of objects are not supported yet",
+		      call->kfunc->call.name);
+}
+
 /* A memory argument may be NULL where it says so; Linux marks the rest checked as if it were not. */
 static int check_mem(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg)
 {
@@ -294,7 +301,16 @@ static const karg_check checks[KARG_COUNT] = {
 	[KARG_ITER] = kfunc_iter,
 	[KARG_IRQ_FLAG] = kfunc_irq_flag,
 	[KARG_BTF] = kfunc_btf_arg,
-	[KARG_MAP] = kfunc_btf_arg,
+	[KARG_MAP] = kfunc_map,
+	[KARG_RES_LOCK] = kfunc_res_lock,
+	[KARG_ALLOC_OBJ] = kfunc_own_object,
+	[KARG_REFCOUNTED] = kfunc_refcounted,
+	[KARG_WORKQUEUE] = kfunc_async_field,
+	[KARG_TASK_WORK] = kfunc_async_field,
+	[KARG_LIST_HEAD] = check_graph,
+	[KARG_LIST_NODE] = check_graph,
+	[KARG_RB_ROOT] = check_graph,
+	[KARG_RB_NODE] = check_graph,
 	[KARG_CALLBACK] = check_callback,
 	[KARG_MEM] = check_mem,
 	[KARG_MEM_SIZE] = check_mem_size,

@@ -45,7 +45,7 @@ static bool special_result(struct env *env, const struct kfunc_call *call, struc
 		*err = kfunc_slice_result(env, call, out);
 		return true;
 	default:
-		return false;
+		return own_result(env, call, out, err);
 	}
 }
 
@@ -97,6 +97,8 @@ static int acquire(struct env *env, struct reg *out)
 	/* NULL stands for no reference: branch.c. */
 	if (!err && (out->flags & REG_MAYBE_NULL))
 		out->id = out->ref;
+	if (!err && !out->id && reg_has_lock(env, out))
+		out->id = new_id(env);
 	return err;
 }
 
@@ -121,7 +123,7 @@ static int pointer_result(struct env *env, const struct kfunc_call *call,
 	}
 	if (err)
 		return err;
-	if (kfunc->flags & KF_RET_NULL) {
+	if ((kfunc->flags & KF_RET_NULL) && !call->arg_is_owning) {
 		out->flags |= REG_MAYBE_NULL;
 		out->id = new_id(env);
 	}
@@ -143,6 +145,10 @@ int kfunc_set_result(struct env *env, struct kfunc_call *call)
 			     "acquire kernel function does not return PTR_TO_BTF_ID");
 	if (err)
 		return err;
+	/* Where it failed, another path goes on (locks.c). */
+	if (call->kfunc->id == KFUNC_bpf_res_spin_lock ||
+	    call->kfunc->id == KFUNC_bpf_res_spin_lock_irqsave)
+		out = reg_const(0);
 	set_reg(env, 0, &out);
 	return 0;
 }

@@ -82,7 +82,6 @@ int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s6
 {
 	const struct map_facts *facts = map_of(env, ptr);
 	s64 base = (s64)ptr->off + off;
-	const struct special_field *special;
 	int err;
 
 	if (((access & ACCESS_READ) && (facts->flags & BPF_F_WRONLY_PROG)) ||
@@ -94,11 +93,7 @@ int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s6
 	err = check_mem_bounds(env, regno, ptr, off, size, facts->value_size, zero_size_ok);
 	if (err)
 		return err;
-	special = btf_record_at(&facts->record, base + ptr->val.smin, base + ptr->val.smax + size);
-	if (!special)
-		return 0;
-	return refuse(env, -EACCES, "special-field", "%s cannot be accessed directly by load/store",
-		      special_name(special->kind));
+	return check_fields_touched(env, ptr, base, size, access);
 }
 
 int check_packet_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
@@ -206,7 +201,10 @@ static int access_map_value(struct env *env, const struct reg *ptr, const struct
 
 	if (!err)
 		err = check_map_value_access(env, op->regno, ptr, op->off, op->size, false,
-					     op->access);
+					     op->access | ACCESS_DIRECT);
+	if (!err)
+		err = kptr_access(env, ptr, ptr->off + op->off, op->access, op->value_regno, op->value,
+				  op->loaded);
 	if (!err && op->access == ACCESS_READ && op->loaded)
 		load_constant(env, ptr, op);
 	return err;
@@ -315,9 +313,13 @@ static int access_flow_keys(struct env *env, const struct reg *ptr, const struct
 static int note_pointer(struct env *env, const struct reg *ptr)
 {
 	struct insn_aux *aux = &env->aux[env->at];
-	/* Through either of these a load probes. */
-	u8 kind = ptr->kind == REG_MEM && (ptr->flags & REG_UNTRUSTED) ? REG_BTF : ptr->kind;
+	u8 kind = ptr->kind;
 
+	/* Through either of these a load probes; objects of the program's own are memory. */
+	if (kind == REG_MEM && (ptr->flags & REG_UNTRUSTED))
+		kind = REG_BTF;
+	else if (kind == REG_BTF && (ptr->flags & REG_OWN_TYPE) && !(ptr->flags & REG_UNTRUSTED))
+		kind = REG_MEM;
 	if (!aux->mem_kind || aux->mem_kind == kind) {
 		aux->mem_kind = kind;
 		return 0;
@@ -496,7 +498,6 @@ static int check_atomic_target(struct env *env, u32 regno, const char *what)
 	case REG_SOCK_COMMON:
 	case REG_TCP_SOCK:
 	case REG_XDP_SOCK:
-	case REG_BTF:
 		return refuse(env, -EACCES, "atomic-target",
 			      "BPF_ATOMIC %s R%u %s is not allowed", what, regno,
 			      reg_name(env, ptr, name));

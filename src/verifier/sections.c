@@ -16,7 +16,7 @@ bool in_sleepable(const struct env *env)
 /* Programs that do not sleep run inside an RCU section from beginning to end. */
 bool in_rcu(const struct env *env)
 {
-	return env->cur->rcu_depth || !in_sleepable(env);
+	return env->cur->rcu_depth || env->cur->n_locks || !in_sleepable(env);
 }
 
 /* The innermost bpf_local_irq_save that is not yet undone. */
@@ -28,7 +28,7 @@ static const struct ref *irq_saved(const struct env *env)
 /* ---- RCU ---- */
 
 /* At the end of the section its pointers may go stale; a NULL check proves nothing any more. */
-static int forget_rcu(struct env *env)
+int forget_rcu(struct env *env)
 {
 	struct reg_iter it = REG_ITER(env->cur);
 	const struct reg *reg;

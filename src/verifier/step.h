@@ -63,7 +63,11 @@ int load_step(struct env *env, const struct bpf_insn *insn);
 int store_step(struct env *env, const struct bpf_insn *insn);
 int atomic_step(struct env *env, const struct bpf_insn *insn);
 
-enum access { ACCESS_READ = 1, ACCESS_WRITE = 2 };
+enum access {
+	ACCESS_READ = 1,
+	ACCESS_WRITE = 2,
+	ACCESS_DIRECT = 4, /* by an instruction, not by a helper */
+};
 
 /* regno is for messages: the register that held the pointer. */
 int check_map_value_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size,
@@ -139,7 +143,7 @@ struct call_args;
 int subprog_call(struct env *env);
 int callback_call(struct env *env, const struct call_args *args);
 /* A function of the program that runs later, on its own, with a value of that map. */
-int async_callback(struct env *env, u32 subprog, u32 map, bool sleepable);
+int async_callback(struct env *env, const struct async_entry *entry);
 int exit_step(struct env *env);
 int early_return(struct env *env);
 
@@ -167,15 +171,27 @@ bool refs_same(const struct ref *a, const struct ref *b);
 /* Fails when anything is still held: at exit, before a tail call, ... ("what" in the message). */
 int ref_check_none(struct env *env, const char *what);
 
+/* ---- kptr.c ---- */
+/* May size bytes at base + off of a value be touched, with the fields that are there? */
+int check_fields_touched(struct env *env, const struct reg *ptr, s64 off, s64 size,
+			 enum access access);
+/* If a load or store is of a pointer field: of which value, or what it yields. */
+int kptr_access(struct env *env, const struct reg *ptr, s64 off, enum access access, u32 regno,
+		const struct reg *value, struct reg *loaded);
+
+/* ---- own.c ---- */
+/* An access to an object of the program's own, which lies inside it. */
+int own_access(struct env *env, const struct reg *ptr, s64 at, u32 size, enum access access);
+
 /* ---- locks.c ---- */
 /* A lock or unlock of the lock that the register points to; kind: REF_LOCK and so on. */
 int lock_step(struct env *env, u32 regno, enum ref_kind kind, bool lock);
 /* May this be called while a lock is held? */
 int check_call_with_lock(struct env *env, const struct bpf_insn *insn);
 /* What of a register's memory is not plain data; NULL: all is. */
-const struct btf_record *reg_record(const struct env *env, const struct reg *reg);
+const struct btf_record *reg_record(struct env *env, const struct reg *reg);
 /* Its id names a lock: it outlives the NULL check. */
-bool reg_has_lock(const struct env *env, const struct reg *reg);
+bool reg_has_lock(struct env *env, const struct reg *reg);
 /* The register must point to the field of that kind; call and field_name are for messages. */
 int check_field_pointer(struct env *env, u32 regno, enum special_kind kind, const char *call,
 			const char *field_name);

@@ -165,21 +165,6 @@ static bool rounds_done(struct env *env, const struct call_args *args)
 }
 
 /*
- * It starts from nothing but the map: whatever the program held or knew when it set the
- * callback may be gone by then. So each function is verified once a map, as an entry of its own.
- */
-int async_callback(struct env *env, u32 subprog, u32 map, bool sleepable)
-{
-	env->subprogs[subprog].callback = env->subprogs[subprog].async = true;
-	vec_for_each(entry, &env->asyncs)
-		if (entry->subprog == subprog && entry->map == map && entry->sleepable == sleepable)
-			return 0;
-	if (!vec_push(&env->asyncs, (struct async_entry){ subprog, map, sleepable, false }))
-		return explore_failed(env);
-	return 0;
-}
-
-/*
  * This path goes on behind the call, as after the last round; another one enters the
  * function and comes back to the call, where its arguments still stand in r1 to r5.
  */
@@ -190,7 +175,8 @@ int callback_call(struct env *env, const struct call_args *args)
 	int err;
 
 	if (args->proto->id == BPF_FUNC_timer_set_callback)
-		return async_callback(env, args->callback, args->field_map, false);
+		return async_callback(env, &(struct async_entry){ .subprog = args->callback,
+								  .map = args->field_map });
 	/* Only a number says how often the function runs. */
 	if (args->proto->id == BPF_FUNC_loop && !reg_is_scalar(cur_reg(env, 1)))
 		return refuse(env, -EACCES, "argument-type", "R1 type=%s expected=scalar",
@@ -355,7 +341,7 @@ static int check_result(struct env *env)
 		      (long long)low, (long long)high, (long long)min, (long long)max);
 }
 
-/* A timer takes nothing but 0 for an answer. */
+/* Timers and work queues take nothing but 0 for an answer. */
 static int end_async(struct env *env)
 {
 	const struct reg *r0 = cur_reg(env, 0);
@@ -368,11 +354,13 @@ static int end_async(struct env *env)
 			      "At async callback return the register R0 is not a known value (%s)",
 			      reg_kind_name(r0->kind));
 	mark_precise(env, r0);
-	if (reg_is_null(r0))
+	if (reg_is_null(r0) ||
+	    (env->any_result && r0->val.smin >= INT32_MIN && r0->val.smax <= INT32_MAX))
 		return 0;
 	return refuse(env, -EINVAL, "return-range",
-		      "At async callback return the register R0 has smin=%lld smax=%lld should have been in [0, 0]",
-		      (long long)r0->val.smin, (long long)r0->val.smax);
+		      "At async callback return the register R0 has smin=%lld smax=%lld should have been in %s",
+		      (long long)r0->val.smin, (long long)r0->val.smax,
+		      env->any_result ? "[-2147483648, 2147483647]" : "[0, 0]");
 }
 
 static int end_global(struct env *env)

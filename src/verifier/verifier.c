@@ -69,6 +69,7 @@ static void env_release(struct env *env)
 	vec_release(&env->maps);
 	vec_release(&env->calls);
 	vec_release(&env->asyncs);
+	vec_release(&env->own_types);
 	vec_release(&env->stack);
 	os_free(env);
 }
