@@ -1,13 +1,40 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check.sh RUNNER DIR [options]: unpacks Linux's verifier tests below DIR if need be and runs them.
+# check.sh RUNNER SKEP DIR [options]: Linux's verifier tests, unpacked below DIR if need be: the entries of
+# verifier/*.c through RUNNER, the programs of progs/*.c through SKEP (progs.sh). With options
+# (selftests.c), the entries alone.
+#
+# Ends with "selftests: agree A of B, unsafe accepts U" for both together.
 set -u
 runner=$1
-dir=$2
-shift 2
-"$(dirname "$0")/prepare.sh" "$dir" || {
+skep=$2
+dir=$3
+shift 3
+here=$(dirname "$0")
+"$here/prepare.sh" "$dir" || {
 	status=$?
 	[ $status -eq 77 ] && echo "selftests: skipped"
 	exit $status
 }
-exec "$runner" "$dir/entries" "$@"
+[ $# -gt 0 ] && exec "$runner" "$dir/entries" "$@"
+
+sums=$dir/sums
+: >"$sums"
+# part NAME COMMAND...: its last line is kept for the sum, under its own name.
+part() {
+	name=$1
+	shift
+	"$@" >"$dir/part.out"
+	sed "s/^selftests: /$name: /" "$dir/part.out"
+	grep '^selftests: agree' "$dir/part.out" >>"$sums"
+}
+part "verifier/*.c" "$runner" "$dir/entries"
+part "progs/*.c" "$here/progs.sh" "$skep" "$dir"
+awk '{
+	gsub(",", "")
+	agree += $3; all += $5; unsafe += $8
+}
+END {
+	printf "selftests: agree %d of %d, unsafe accepts %d\n", agree, all, unsafe
+	exit unsafe > 0
+}' "$sums"

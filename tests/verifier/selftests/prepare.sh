@@ -13,11 +13,11 @@ tarball=${SKEP_LINUX_SOURCE:-/usr/src/linux-source-6.1.tar.xz}
 [ -f /usr/include/bpf/libbpf.h ] || { echo "prepare.sh: libbpf-dev is not installed"; exit 77; }
 mkdir -p "$dir"
 bpf=$dir/linux-source-6.1/tools/testing/selftests/bpf
-if [ ! -f "$dir/unpacked" ]; then
+if [ ! -f "$dir/unpacked-uapi" ]; then
 	tar -xJf "$tarball" -C "$dir" --wildcards \
 		'*/tools/testing/selftests/bpf/*.h' '*/tools/testing/selftests/bpf/*.c' \
-		'*/tools/include/linux/filter.h'
-	touch "$dir/unpacked"
+		'*/tools/include/linux/filter.h' '*/tools/include/uapi/*.h'
+	touch "$dir/unpacked-uapi"
 fi
 if [ ! -f "$dir/entries" ] || [ "$here/dump.c" -nt "$dir/entries" ] ||
    [ "$here/entry.h" -nt "$dir/entries" ] || [ "$here/../lib/subject.h" -nt "$dir/entries" ]; then

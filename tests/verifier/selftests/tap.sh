@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# tap.sh RUNNER SKEP DIR: check.sh's bounded part as two tests: all entries of verifier/*.c,
+# and the programs of one in eight files of progs/*.c. Each passes when 99 of 100 verdicts
+# agree and nothing is accepted that the reference refuses.
+set -u
+runner=$1
+skep=$2
+dir=$3
+here=$(dirname "$0")
+
+# judge NUMBER NAME COMMAND...
+judge() {
+	number=$1
+	name=$2
+	shift 2
+	"$@" >"$dir/tap.out" 2>&1
+	status=$?
+	sed 's/^/# /' "$dir/tap.out"
+	if [ $status -eq 77 ]; then
+		echo "ok $number - $name # SKIP $(head -n 1 "$dir/tap.out")"
+	elif awk '/^selftests: agree/ { gsub(",", ""); good = $5 && $8 == 0 && $3 * 100 >= $5 * 99 }
+		  END { exit !good }' "$dir/tap.out"; then
+		echo "ok $number - $name"
+	else
+		echo "not ok $number - $name"
+	fi
+}
+
+echo 1..2
+mkdir -p "$dir"
+"$here/prepare.sh" "$dir" >"$dir/tap.out" 2>&1 || {
+	why=$(tail -n 1 "$dir/tap.out")
+	echo "ok 1 - verifier/*.c # SKIP $why"
+	echo "ok 2 - progs/*.c # SKIP $why"
+	exit 0
+}
+judge 1 "verifier/*.c" "$runner" "$dir/entries"
+judge 2 "progs/*.c" "$here/progs.sh" "$skep" "$dir" 8
