@@ -8,8 +8,7 @@
 
 /* Newer than some systems' <linux/bpf.h>: values of enum bpf_attach_type. */
 #define ATTACH(type)        (1ull << (type))
-#define ATTACH_UNIX_CONNECT ATTACH(49)
-#define ATTACH_UNIX_SENDMSG ATTACH(50)
+#define ATTACH_UNIX_AFTER (ATTACH(51) | ATTACH(52) | ATTACH(53)) /* recvmsg and get...name */
 
 #define ANYONE(name)                                         \
 	{                                                    \
@@ -153,29 +152,30 @@ SET(lwt_xmit, MAY(skb_get_tunnel_key), MAY(skb_set_tunnel_key), MAY(skb_get_tunn
 
 SET(lwt_seg6local, MAY(lwt_seg6_store_bytes), MAY(lwt_seg6_action), MAY(lwt_seg6_adjust_srh));
 
-SET(cgroup, MAY(perf_event_output), MAY(get_local_storage));
+/* Hooks that run once the call itself is done have no return value to set. */
+#define RETVAL_SETTABLE                                                                          \
+	(~(ATTACH(BPF_CGROUP_INET_INGRESS) | ATTACH(BPF_CGROUP_INET_EGRESS) |                    \
+	   ATTACH(BPF_CGROUP_SOCK_OPS) | ATTACH(BPF_CGROUP_UDP4_RECVMSG) |                       \
+	   ATTACH(BPF_CGROUP_UDP6_RECVMSG) | ATTACH(BPF_CGROUP_INET4_GETPEERNAME) |              \
+	   ATTACH(BPF_CGROUP_INET6_GETPEERNAME) | ATTACH(BPF_CGROUP_INET4_GETSOCKNAME) |         \
+	   ATTACH(BPF_CGROUP_INET6_GETSOCKNAME) | ATTACH_UNIX_AFTER))
+
+SET(cgroup, MAY(perf_event_output), MAY(get_local_storage), MAY_AT(get_retval, RETVAL_SETTABLE),
+    MAY_AT(set_retval, RETVAL_SETTABLE));
 
 SET(cgroup_sock, MAY(get_socket_cookie), MAY(get_netns_cookie), MAY_AS(sk_storage_get, ctx),
-    MAY(ktime_get_coarse_ns), MAY(get_retval), MAY(set_retval));
-
-/* Hooks that run once the call itself is done have no return value to set. */
-#define SOCK_ADDR_BEFORE                                                                           \
-	(ATTACH(BPF_CGROUP_INET4_BIND) | ATTACH(BPF_CGROUP_INET6_BIND) |                           \
-	 ATTACH(BPF_CGROUP_INET4_CONNECT) | ATTACH(BPF_CGROUP_INET6_CONNECT) |                     \
-	 ATTACH(BPF_CGROUP_UDP4_SENDMSG) | ATTACH(BPF_CGROUP_UDP6_SENDMSG) | ATTACH_UNIX_CONNECT | \
-	 ATTACH_UNIX_SENDMSG)
+    MAY(ktime_get_coarse_ns));
 
 SET(cgroup_sock_addr, MAY(get_socket_cookie), MAY(get_netns_cookie), MAY(setsockopt),
     MAY(getsockopt), MAY(sk_lookup_tcp), MAY(sk_lookup_udp), MAY(skc_lookup_tcp), MAY(sk_release),
-    MAY_AT(bind, ATTACH(BPF_CGROUP_INET4_CONNECT) | ATTACH(BPF_CGROUP_INET6_CONNECT)),
-    MAY_AT(get_retval, SOCK_ADDR_BEFORE), MAY_AT(set_retval, SOCK_ADDR_BEFORE));
+    MAY_AT(bind, ATTACH(BPF_CGROUP_INET4_CONNECT) | ATTACH(BPF_CGROUP_INET6_CONNECT)));
 
 SET(cgroup_sysctl, MAY(sysctl_get_name), MAY(sysctl_get_current_value), MAY(sysctl_get_new_value),
     MAY(sysctl_set_new_value), MAY(ktime_get_coarse_ns));
 
 #define SETSOCKOPT ATTACH(BPF_CGROUP_SETSOCKOPT)
 
-SET(cgroup_sockopt, MAY(tcp_sock), MAY(get_netns_cookie), MAY(get_retval), MAY(set_retval),
+SET(cgroup_sockopt, MAY(tcp_sock), MAY(get_netns_cookie),
     { .id = HELPER_setsockopt,
       .needs = PRIVILEGE_BPF,
       .variant = VARIANT_setsockopt_sock,

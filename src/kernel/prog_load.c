@@ -44,6 +44,7 @@ struct load {
 	char name[BPF_OBJ_NAME_LEN];
 	struct bpf_insn *insns;
 	u8 digest[SHA256_SIZE];
+	u32 attach_type; /* as meant */
 	const struct ctx_layout *ctx;
 	struct btf_object *btf;
 	struct btf_object *attach_btf;	  /* that attach_btf_id is in; NULL: the kernel's */
@@ -162,8 +163,10 @@ static int check_type(struct load *load)
 	const struct prog_type_model *type = model_prog_type(&load->skep->model, a->prog_type);
 
 	/* The model knows more types than Skep can do anything with but verify. */
-	if (!type || (!type->can_attach && !load->skep->verify_only) ||
-	    !model_attach_type_fits(type, a->expected_attach_type))
+	if (!type || (!type->can_attach && !load->skep->verify_only))
+		return -EINVAL;
+	load->attach_type = model_attach_type(type, a->expected_attach_type);
+	if (!model_attach_type_fits(type, load->attach_type))
 		return -EINVAL;
 	if (a->prog_type == PROG_TYPE_CUSTOM) {
 		load->ctx = custom_context(&load->skep->custom, a->expected_attach_type);
@@ -374,7 +377,7 @@ static int run_verifier(struct load *load, struct user_log *log)
 	struct verify_request request = {
 		.model = &load->skep->model,
 		.prog_type = a->prog_type,
-		.expected_attach_type = a->expected_attach_type,
+		.expected_attach_type = load->attach_type,
 		.prog_flags = a->prog_flags,
 		.insns = load->insns,
 		.insn_cnt = a->insn_cnt,
@@ -545,7 +548,7 @@ static int make_object(struct load *load, struct prog_object **out)
 		goto fail;
 	po->prog.image = load->result.image;
 	po->prog.type = load->attr->prog_type;
-	po->prog.attach_type = load->attr->expected_attach_type;
+	po->prog.attach_type = load->attach_type;
 	err = prepare_engine(load->skep, &po->prog);
 	if (err)
 		goto fail;

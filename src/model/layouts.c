@@ -94,6 +94,8 @@ static const struct ctx_field xdp_fields[] = {
 	XDP_POINTER(data, FIELD_PACKET),           XDP_POINTER(data_end, FIELD_PACKET_END),
 	XDP_POINTER(data_meta, FIELD_PACKET_META), NUMBER(struct xdp_md, ingress_ifindex, R),
 	NUMBER(struct xdp_md, rx_queue_index, R),
+	/* known only where a devmap sends the packet on */
+	NUMBER(struct xdp_md, egress_ifindex, R, .read_at = AT(BPF_XDP_DEVMAP)),
 };
 const struct ctx_layout layout_xdp = {
 	.name = "xdp_md",

@@ -105,6 +105,11 @@ bool model_ctx_access(const struct ctx_layout *layout, u32 attach_type, s64 offs
 	return offset >= layout->first && (!write || offset + size <= layout->writable_size);
 }
 
+u32 model_attach_type(const struct prog_type_model *type, u32 attach_type)
+{
+	return attach_type ? attach_type : type->default_attach_type;
+}
+
 bool model_attach_type_fits(const struct prog_type_model *type, u32 attach_type)
 {
 	return at_attach_type(type->attach_types, attach_type);

@@ -107,6 +107,7 @@ struct prog_type_model {
 	bool can_attach; /* Skep has a hook for it (STATUS.md says so) */
 	const struct return_range *returns; /* the first that fits; NULL: anything */
 	u64 attach_types; /* bit per enum bpf_attach_type it may be loaded with; 0: any */
+	u32 default_attach_type; /* what an attach type of 0 stands for */
 };
 
 struct kernel_model {
@@ -138,6 +139,8 @@ struct kernel_model {
 bool model_ctx_access(const struct ctx_layout *layout, u32 attach_type, s64 offset, u32 size,
 		      bool write, const struct ctx_field **field);
 
+/* The attach type that a loader means by this one. */
+u32 model_attach_type(const struct prog_type_model *type, u32 attach_type);
 /* May a program of that type be loaded with that expected_attach_type? */
 bool model_attach_type_fits(const struct prog_type_model *type, u32 attach_type);
 

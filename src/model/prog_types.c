@@ -21,10 +21,9 @@
 #define AT_UNIX_NAMES   (AT(52) | AT(53)) /* getpeername, getsockname */
 #define AT_SESSIONS     (AT(56) | AT(57)) /* kprobe, uprobe */
 
-/* What a program may be loaded for, where Linux asks already then. No attach type at all counts as
- * INET_SOCK_CREATE and as SK_REUSEPORT_SELECT. */
-#define AT_CGROUP_SOCK                                                                \
-	(AT(0) | AT(BPF_CGROUP_INET_SOCK_CREATE) | AT(BPF_CGROUP_INET_SOCK_RELEASE) | \
+/* What a program may be loaded for, where Linux asks already then. */
+#define AT_CGROUP_SOCK                                                        \
+	(AT(BPF_CGROUP_INET_SOCK_CREATE) | AT(BPF_CGROUP_INET_SOCK_RELEASE) | \
 	 AT(BPF_CGROUP_INET4_POST_BIND) | AT(BPF_CGROUP_INET6_POST_BIND))
 #define AT_INET(n)                                                                     \
 	(AT(BPF_CGROUP_INET##n##_BIND) | AT(BPF_CGROUP_INET##n##_CONNECT) |            \
@@ -97,8 +96,8 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	     .helper_sets = SETS(SET(cgroup_skb), SET(socket_filter), SET(socket_storage),
 				 SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SOCK, "cgroup_sock", .ctx = &layout_cgroup_sock,
-	     .attach_types = AT_CGROUP_SOCK, .returns = yes_or_no,
-	     .helper_sets = SETS(SET(cgroup_sock), SET(cgroup), SET(base))),
+	     .attach_types = AT_CGROUP_SOCK, .default_attach_type = BPF_CGROUP_INET_SOCK_CREATE,
+	     .returns = yes_or_no, .helper_sets = SETS(SET(cgroup_sock), SET(cgroup), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_IN, "lwt_in", .ctx = &layout_lwt, .packet = true,
 	     .helper_sets = SETS(SET(lwt_in), SET(lwt), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_LWT_OUT, "lwt_out", .ctx = &layout_lwt, .packet = true,
@@ -127,8 +126,8 @@ static const struct prog_type_model types[PROG_TYPE_COUNT] = {
 	TYPE(BPF_PROG_TYPE_LIRC_MODE2, "lirc_mode2", .ctx = &layout_lirc_mode2,
 	     .helper_sets = SETS(SET(lirc))),
 	TYPE(BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport", .ctx = &layout_sk_reuseport,
-	     .attach_types = AT_REUSEPORT, .packet = true,
-	     .helper_sets = SETS(SET(sk_reuseport), SET(base))),
+	     .attach_types = AT_REUSEPORT, .default_attach_type = BPF_SK_REUSEPORT_SELECT,
+	     .packet = true, .helper_sets = SETS(SET(sk_reuseport), SET(base))),
 	TYPE(BPF_PROG_TYPE_FLOW_DISSECTOR, "flow_dissector", .ctx = &layout_flow_dissector,
 	     .packet = true, .helper_sets = SETS(SET(flow_dissector), SET(sk_cast), SET(base))),
 	TYPE(BPF_PROG_TYPE_CGROUP_SYSCTL, "cgroup_sysctl", .ctx = &layout_sysctl,

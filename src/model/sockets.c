@@ -69,8 +69,7 @@ LAYOUT(xdp_sock, bpf_xdp_sock, xdp_sock_fields);
 
 /* ---- cgroup_sock: a socket being made, or bound ---- */
 
-/* No attach type at all counts as INET_SOCK_CREATE. */
-#define AT_CREATE (AT(0) | AT(BPF_CGROUP_INET_SOCK_CREATE) | AT(BPF_CGROUP_INET_SOCK_RELEASE))
+#define AT_CREATE (AT(BPF_CGROUP_INET_SOCK_CREATE) | AT(BPF_CGROUP_INET_SOCK_RELEASE))
 #define AT_BIND4  AT(BPF_CGROUP_INET4_POST_BIND)
 #define AT_BIND6  AT(BPF_CGROUP_INET6_POST_BIND)
 

@@ -110,6 +110,9 @@ static int ldimm64_step(struct env *env, const struct bpf_insn *insn)
 		out.map = aux->map;
 		out.off = insn[1].imm;
 		break;
+	case BPF_PSEUDO_BTF_ID:
+		out = kernel_var_pointer(env, insn);
+		break;
 	default:
 		out = reg_const(insn_imm64(insn));
 		break;

@@ -4,7 +4,7 @@
  * offsets, helpers as indices, instructions that no path reached as `ja -1`.
  */
 #include "model/ctx.h"
-#include "verifier/env.h"
+#include "verifier/step.h"
 
 static u8 size_code(u32 bytes)
 {
@@ -62,6 +62,8 @@ static void fix_insn(struct env *env, struct image *image, u32 at)
 		fix_memory(insn, aux);
 	else if (insn_is_call(insn))
 		fix_call(env, image, insn, aux);
+	else if (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_BTF_ID)
+		kernel_var_fix(insn);
 	else if (class == BPF_LD && !insn_is_ldimm64(insn))
 		fix_legacy_packet(image);
 	else if (insn->code == (BPF_JMP | BPF_JCOND))

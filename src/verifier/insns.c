@@ -8,6 +8,7 @@
 
 #define MAX_USED_MAPS 64
 #define MAX_VALUE_OFF (1 << 29)
+#define MAP_TYPE_ARENA 33 /* newer than some systems' <linux/bpf.h> */
 
 /* ---- 64-bit immediates ---- */
 
@@ -67,6 +68,9 @@ static int check_map(struct env *env, const struct map_facts *facts)
 	u32 type = env->req->prog_type;
 	bool tracing = is_tracing(type);
 
+	if (facts->type == MAP_TYPE_ARENA)
+		return refuse(env, -EOPNOTSUPP, "later-scope",
+			      "arenas come later: Skep cannot judge programs that use them yet");
 	if (btf_record_has(&facts->record, SPECIAL_ROOTS) && tracing)
 		return refuse(env, -EINVAL, "map-type",
 			      "tracing progs cannot use bpf_{list_head,rb_root} yet");
@@ -140,8 +144,7 @@ static int resolve_ldimm64(struct env *env, u32 at)
 	case BPF_PSEUDO_MAP_IDX_VALUE:
 		return resolve_map(env, at);
 	case BPF_PSEUDO_BTF_ID:
-		return refuse(env, -EINVAL, "unsupported",
-			      "ldimm64 of a kernel variable: Skep's kernel has none");
+		return kernel_var_check(env, at);
 	default:
 		return refuse(env, -EINVAL, "bad-ldimm64", "unrecognized bpf_ld_imm64 insn");
 	}

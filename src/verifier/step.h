@@ -99,6 +99,14 @@ int dynptr_overwritten(struct env *env, u32 frame, u32 slot);
 int ctx_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded);
 
+/* ---- kernel_var.c ---- */
+/* A 64-bit immediate that names something of the kernel: is there such a thing? */
+int kernel_var_check(struct env *env, u32 at);
+/* What it is, once checked. */
+struct reg kernel_var_pointer(const struct env *env, const struct bpf_insn *insn);
+/* Makes it a plain constant. */
+void kernel_var_fix(struct bpf_insn *insn);
+
 /* ---- attach.c ---- */
 /*
  * What a program may call depends on its target, too: the prototype, given the one by which

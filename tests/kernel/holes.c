@@ -42,9 +42,12 @@ static void tail_call_beyond_the_context(u32 flags)
 
 	REQUIRE(w.skep);
 	array = map_create(&w, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0);
-	far = load_text(&w, BPF_PROG_TYPE_SYSCALL, 0, BPF_F_SLEEPABLE,
-			"r0 = *(u64 *)(r1 +24000)\n*(u64 *)(r1 +32000) = 1\nexit\n");
-	near = load_text(&w, BPF_PROG_TYPE_SYSCALL, 0, BPF_F_SLEEPABLE,
+	/* With the largest contexts of all, those of syscall programs, there are no tail calls. */
+	CHECK_EQ(load_text(&w, BPF_PROG_TYPE_SYSCALL, 0, BPF_F_SLEEPABLE,
+			   "r2 = map[fd:%d]\nr3 = 0\ncall 12\nr0 = 7\nexit\n", array),
+		 -EINVAL);
+	far = load_text(&w, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, "r0 = *(u64 *)(r1 +88)\nexit\n");
+	near = load_text(&w, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0,
 			 "r2 = map[fd:%d]\nr3 = 0\ncall 12\nr0 = 7\nexit\n", array);
 	REQUIRE(array >= 0 && far >= 0 && near >= 0);
 	REQUIRE(map_update(&w, array, &zero, &far, 0) == 0);

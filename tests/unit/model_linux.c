@@ -15,6 +15,7 @@
 #include "helpers/helpers.h"
 #include "lib/test.h"
 #include "model/model.h"
+#include "model/prog_types.h"
 
 struct load {
 	u32 type, attach_type, flags;
@@ -63,7 +64,7 @@ static int linux_load(const struct load *load, bool want_log)
 /* Program types that Linux lets us load without a target, with an attach type that fits. */
 static const struct {
 	u32 type, attach_type, flags;
-} types[] = {
+} listed[] = {
 	{ BPF_PROG_TYPE_SOCKET_FILTER, 0, 0 },
 	{ BPF_PROG_TYPE_KPROBE, 0, 0 },
 	{ BPF_PROG_TYPE_SCHED_CLS, 0, 0 },
@@ -115,7 +116,65 @@ static const struct {
 	{ BPF_PROG_TYPE_SYSCALL, 0, SLEEPABLE },
 	{ BPF_PROG_TYPE_KPROBE, 56 /* BPF_TRACE_KPROBE_SESSION */, 0 },
 	{ 32 /* netfilter */, 45 /* BPF_NETFILTER */, 0 },
+	/* Linux takes any attach type with these, and may ask which when a helper is called */
+	{ BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, 0 },
+	{ BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_CGROUP_SYSCTL, 0 },
+	{ BPF_PROG_TYPE_SK_SKB, BPF_SK_SKB_STREAM_PARSER, 0 },
+	{ BPF_PROG_TYPE_SK_SKB, BPF_SK_SKB_VERDICT, 0 },
+	{ BPF_PROG_TYPE_SK_MSG, BPF_SK_MSG_VERDICT, 0 },
+	{ BPF_PROG_TYPE_XDP, BPF_XDP_DEVMAP, 0 },
+	{ BPF_PROG_TYPE_XDP, BPF_XDP_CPUMAP, 0 },
+	{ BPF_PROG_TYPE_XDP, BPF_XDP, 0 },
+	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, 0 },
+	{ BPF_PROG_TYPE_KPROBE, 48 /* BPF_TRACE_UPROBE_MULTI */, 0 },
+	{ BPF_PROG_TYPE_KPROBE, 57 /* BPF_TRACE_UPROBE_SESSION */, 0 },
+	{ BPF_PROG_TYPE_KPROBE, 0, SLEEPABLE },
+	{ BPF_PROG_TYPE_PERF_EVENT, BPF_PERF_EVENT, 0 },
+	{ BPF_PROG_TYPE_SCHED_CLS, 46 /* BPF_TCX_INGRESS */, 0 },
+	{ BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT_OR_MIGRATE, 0 },
 };
+
+struct kind {
+	u32 type, attach_type, flags;
+};
+
+#define TYPES_MAX	   32
+#define ATTACH_TYPES_MAX   58 /* Linux 6.18's last is BPF_TRACE_UPROBE_SESSION, 57 */
+static struct kind types[ARRAY_SIZE(listed) + TYPES_MAX * ATTACH_TYPES_MAX];
+static u32 n_types;
+
+static void add_type(u32 type, u32 attach_type, u32 flags)
+{
+	for (u32 i = 0; i < n_types; i++)
+		if (types[i].type == type && types[i].attach_type == attach_type &&
+		    types[i].flags == flags)
+			return;
+	types[n_types++] = (struct kind){ type, attach_type, flags };
+}
+
+/* Loaded with what they attach to: Linux does not let us ask. LIRC is not in every Linux. */
+static bool cannot_be_asked(u32 type)
+{
+	return type == BPF_PROG_TYPE_LIRC_MODE2 || type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM ||
+	       type == BPF_PROG_TYPE_EXT || type == BPF_PROG_TYPE_STRUCT_OPS;
+}
+
+/* With SKEP_ALL_ATTACH_TYPES every type with every attach type: 20 s, 400,000 questions. */
+__attribute__((constructor)) static void make_types(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(listed); i++)
+		add_type(listed[i].type, listed[i].attach_type, listed[i].flags);
+	for (u32 i = 0; getenv("SKEP_ALL_ATTACH_TYPES") && i < TYPES_MAX * ATTACH_TYPES_MAX; i++) {
+		u32 type = 1 + i / ATTACH_TYPES_MAX;
+
+		if (!cannot_be_asked(type) &&
+		    model_attach_type_fits(skep_prog_types[type],
+					   model_attach_type(skep_prog_types[type],
+							     i % ATTACH_TYPES_MAX)))
+			add_type(type, i % ATTACH_TYPES_MAX,
+				 type == BPF_PROG_TYPE_SYSCALL ? SLEEPABLE : 0);
+	}
+}
 
 /* The tables are those of one version; an older or newer Linux may answer differently. */
 static void require_linux(void)
@@ -151,6 +210,12 @@ static int linux_grants(u32 i, u32 id)
 	       !strstr(log_text, "unknown func");
 }
 
+/* The attach type that Linux takes it for. */
+static u32 meant(u32 i)
+{
+	return model_attach_type(skep_prog_types[types[i].type], types[i].attach_type);
+}
+
 static u32 differences;
 
 static u32 compare_grants(const struct kernel_model *model, u32 i, enum privilege privilege)
@@ -161,7 +226,7 @@ static u32 compare_grants(const struct kernel_model *model, u32 i, enum privileg
 	REQUIRE(type);
 	for (u32 id = 1; id < HELPER_COUNT; id++) {
 		int theirs = depends_on_machine(id) ? -1 : linux_grants(i, id);
-		bool ours = model_prog_helper(model, type, types[i].attach_type, privilege, id);
+		bool ours = model_prog_helper(model, type, meant(i), privilege, id);
 
 		if (theirs < 0)
 			continue;
@@ -176,6 +241,30 @@ static u32 compare_grants(const struct kernel_model *model, u32 i, enum privileg
 	return asked;
 }
 
+TEST(attach_types_fit_as_in_linux)
+{
+	u32 asked = 0;
+
+	require_linux();
+	for (u32 type = 1; type <= TYPES_MAX; type++) {
+		for (u32 at = 0; at < 64 && !cannot_be_asked(type); at++) {
+			const struct prog_type_model *ours = skep_prog_types[type];
+			bool fits = model_attach_type_fits(ours, model_attach_type(ours, at));
+			struct bpf_insn insns[] = { MOV(0, 1), EXIT };
+			struct load load = { type, at, 0, "GPL", insns, 2 };
+			int err = linux_load(&load, true);
+
+			/* a log is written when the verifier has begun */
+			asked++;
+			if (fits != (!err || log_text[0]))
+				test_fail(__FILE__, __LINE__, "%s (attach type %u): ours %d, Linux %d",
+					  ours->name, at, fits, err);
+		}
+	}
+	test_note("%u pairs", asked);
+	CHECK(asked > 1000);
+}
+
 TEST(helpers_are_granted_as_linux_does)
 {
 	struct kernel_model *model;
@@ -183,7 +272,7 @@ TEST(helpers_are_granted_as_linux_does)
 
 	require_linux();
 	REQUIRE(!model_skep_new(&model));
-	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+	for (u32 i = 0; i < n_types; i++) {
 		u32 n = compare_grants(model, i, PRIVILEGE_PERFMON);
 
 		if (!n)
@@ -236,7 +325,7 @@ TEST(gpl_and_sleeping_helpers)
 					    MOV(0, 0),
 					    EXIT };
 
-		for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+		for (u32 i = 0; i < n_types; i++) {
 			struct load load = { types[i].type,  types[i].attach_type,
 					     types[i].flags, "Proprietary",
 					     insns,          3 };
@@ -288,7 +377,7 @@ static bool is_oddity(u32 i, s32 offset)
 /* All sizes and offsets of a type's context, and a little beyond. */
 static u32 compare_ctx(const struct prog_type_model *type, u32 i)
 {
-	const struct return_range *range = model_return_range(type, types[i].attach_type);
+	const struct return_range *range = model_return_range(type, meant(i));
 	u32 end = type->ctx->size > 300 ? 300 : type->ctx->size + 16, asked = 0;
 
 	for (s32 offset = -8; offset < (s32)end; offset++)
@@ -300,7 +389,7 @@ static u32 compare_ctx(const struct prog_type_model *type, u32 i)
 
 				if (is_oddity(i, offset))
 					continue;
-				ours = model_ctx_access(type->ctx, types[i].attach_type, offset,
+				ours = model_ctx_access(type->ctx, meant(i), offset,
 							size, write, &field);
 				theirs = linux_ctx_access(i, range, offset, size, write);
 
@@ -325,7 +414,7 @@ TEST(contexts_are_as_accessible_as_in_linux)
 
 	require_linux();
 	REQUIRE(!model_skep_new(&model));
-	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+	for (u32 i = 0; i < n_types; i++) {
 		const struct prog_type_model *type = model_prog_type(model, types[i].type);
 		u32 n = type->ctx ? compare_ctx(type, i) : 0;
 
@@ -358,9 +447,9 @@ TEST(results_are_as_bounded_as_in_linux)
 
 	require_linux();
 	REQUIRE(!model_skep_new(&model));
-	for (u32 i = 0; i < ARRAY_SIZE(types); i++) {
+	for (u32 i = 0; i < n_types; i++) {
 		const struct prog_type_model *type = model_prog_type(model, types[i].type);
-		const struct return_range *range = model_return_range(type, types[i].attach_type);
+		const struct return_range *range = model_return_range(type, meant(i));
 
 		for (s32 value = -2; value <= 5; value++) {
 			bool ours = !range || (value >= range->min && value <= range->max);

@@ -192,6 +192,9 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	if (!setup(v))
 		return;
 	request.model = model;
+	if (model_prog_type(model, s->prog_type))
+		request.expected_attach_type =
+		    model_attach_type(model_prog_type(model, s->prog_type), s->attach_type);
 	if (!own_maps_describe(s)) {
 		snprintf(v->message, sizeof(v->message), "a map of its own has no good description");
 		return;
