@@ -296,23 +296,28 @@ static u32 domain_op(const struct bpf_insn *insn)
 	return op;
 }
 
-/* r += constant keeps its link to the copies of the old r: it is their value plus that. */
-static void add_const_link(struct env *env, struct reg *out, const struct reg *a,
-			   const struct reg *b, const struct bpf_insn *insn, bool is32)
+/*
+ * r += constant keeps its link to the copies of the old r: it is their value plus that. So
+ * does w += constant when the old r is below 2^32. As in Linux only the first one does.
+ */
+static void add_const_link(struct reg *out, const struct reg *a, const struct reg *b,
+			   const struct bpf_insn *insn, bool is32)
 {
-	s64 by, delta;
+	bool self = BPF_SRC(insn->code) == BPF_X && insn->src_reg == insn->dst_reg;
+	u32 op = BPF_OP(insn->code);
+	s64 by;
 
-	if (is32 || BPF_OP(insn->code) != BPF_ADD || !a->id || !scalar_is_const(&b->val))
+	if ((op != BPF_ADD && op != BPF_SUB) || !a->id || (a->flags & REG_ADD_CONST) || self ||
+	    !scalar_is_const(&b->val) || (is32 && a->val.umax > UINT32_MAX))
 		return;
-	by = (s64)b->val.umin;
+	by = is32 ? (s32)b->val.umin : (s64)b->val.umin;
+	if (op == BPF_SUB)
+		by = -by;
 	if (by != (s32)by)
 		return;
-	delta = (s64)a->off + by;
-	if (delta != (s32)delta)
-		return;
 	out->id = a->id;
-	out->off = (s32)delta;
-	out->flags |= REG_ADD_CONST;
+	out->off = (s32)by;
+	out->flags |= is32 ? REG_ADD_CONST | REG_ADD_CONST32 : REG_ADD_CONST;
 }
 
 static int scalar_op(struct env *env, const struct bpf_insn *insn, const struct reg *a,
@@ -327,7 +332,7 @@ static int scalar_op(struct env *env, const struct bpf_insn *insn, const struct 
 	if ((op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH) && b->val.umax >= (is32 ? 32 : 64))
 		val = scalar_load(is32 ? 32 : 64, false);
 	out = reg_scalar(&val, result_dep(env, &val, a->dep, b->dep));
-	add_const_link(env, &out, a, b, insn, is32);
+	add_const_link(&out, a, b, insn, is32);
 	if (out.id && !out.dep)
 		out.dep = dep_join(&env->deps, a->dep, b->dep);
 	set_reg(env, insn->dst_reg, &out);

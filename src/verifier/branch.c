@@ -25,9 +25,26 @@ static bool is_linked(const struct reg *reg, const struct reg *known)
 	return reg != known && reg->kind == REG_SCALAR && reg->id == known->id;
 }
 
+/* What known tells of another register with its id: back to the value of the id, and from there. */
+static struct scalar through_link(const struct reg *known, const struct reg *other)
+{
+	struct scalar value, off;
+
+	if (!((known->flags | other->flags) & REG_ADD_CONST32)) {
+		if (known->off == other->off)
+			return known->val;
+		return scalar_add_const(&known->val, (s64)other->off - known->off);
+	}
+	off = scalar_const((u64)(s64)known->off);
+	value = scalar_alu(BPF_SUB, known->flags & REG_ADD_CONST32, &known->val, &off);
+	off = scalar_const((u64)(s64)other->off);
+	return scalar_alu(BPF_ADD, other->flags & REG_ADD_CONST32, &value, &off);
+}
+
 /*
  * Sound because equal ids mean: both were made from one value v, as v + off modulo 2^64
- * (off is 0 without REG_ADD_CONST), by 64-bit moves and additions only.
+ * (off is 0 without REG_ADD_CONST) by 64-bit moves and additions; or, with
+ * REG_ADD_CONST32, as v + off modulo 2^32 where v itself is below 2^32.
  */
 int sync_linked(struct env *env, struct state *state, const struct reg *known)
 {
@@ -43,9 +60,7 @@ int sync_linked(struct env *env, struct state *state, const struct reg *known)
 
 		if (!is_linked(reg, known))
 			continue;
-		learned = source.off == reg->off
-			      ? source.val
-			      : scalar_add_const(&source.val, (s64)reg->off - source.off);
+		learned = through_link(&source, reg);
 		val = reg->val;
 		if (!scalar_meet(&val, &learned) || scalar_eq(&val, &reg->val))
 			continue;
@@ -304,7 +319,7 @@ static int learn_null(struct env *env, struct state *taken, struct state *fall,
 				  true);
 		if (!err)
 			err = decide_null(env, eq ? fall : taken, p->id, p->ref, false);
-	} else if (never_null(q)) {
+	} else if (p->kind != REG_BTF && q->kind != REG_BTF && !(q->flags & REG_MAYBE_NULL)) {
 		/* Equal to something that is not NULL. */
 		err = decide_null(env, eq ? taken : fall, p->id, p->ref, false);
 	}

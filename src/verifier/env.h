@@ -22,6 +22,7 @@ struct checkpoint;
 struct insn_aux {
 	bool seen;	     /* explored at least once */
 	bool ldimm64_second; /* the upper half of a 64-bit immediate */
+	bool bad_fields;     /* refused as soon as a path comes here */
 	bool jump_target;
 	bool prune_point;    /* compare and remember states here */
 	bool loop_head;	     /* a jump back leads here */
@@ -227,6 +228,7 @@ bool source_line(const struct env *env, u32 insn, struct source_line *out);
 int cfg_find_subprogs(struct env *env); /* cfg.c */
 int cfg_check_jumps(struct env *env);
 int cfg_check_paths(struct env *env);
+int insn_refuse(struct env *env);	/* insns.c: why the instruction with bad_fields is wrong */
 int insns_check(struct env *env);	/* insns.c: reserved fields, opcodes, maps and functions in ldimm64 */
 int btf_check_info(struct env *env);	/* btf_info.c: func_info and line_info */
 int btf_prepare_globals(struct env *env); /* parameters of global functions */

@@ -199,6 +199,8 @@ static int advance(struct env *env)
 	if (!state_frame_rw(&env->pool, env->cur, env->cur->depth))
 		return explore_failed(env);
 	env->aux[env->at].seen = true;
+	if (UNLIKELY(env->aux[env->at].bad_fields))
+		return insn_refuse(env);
 	err = step(env, insn);
 	if (err)
 		return err;

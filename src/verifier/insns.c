@@ -150,6 +150,29 @@ static int resolve_ldimm64(struct env *env, u32 at)
 	}
 }
 
+/*
+ * Linux looks at operation, registers and reserved fields of most instructions when a path
+ * comes to them, and so accepts in dead code what it would refuse elsewhere. Here the passes
+ * rely on operation and registers.
+ */
+static bool only_matters_when_run(const struct bpf_insn *insn)
+{
+	u32 class = insn_class(insn);
+
+	return class != BPF_LD && class != BPF_LDX && isa_op_of(insn) != OP_INVALID &&
+	       isa_code_known(insn->code) && insn->dst_reg < BPF_REGS && insn->src_reg < BPF_REGS &&
+	       isa_ops[isa_op_of(insn)].form != FORM_CAST;
+}
+
+int insn_refuse(struct env *env)
+{
+	char words[120];
+	struct text why = text_in(words, sizeof(words));
+	int err = isa_decode(&env->insns[env->at], env->len - env->at, &why);
+
+	return refuse(env, err, "bad-instruction", "%s", words);
+}
+
 int insns_check(struct env *env)
 {
 	for (u32 i = 0; i < env->len; i++) {
@@ -160,8 +183,9 @@ int insns_check(struct env *env)
 
 		env->at = i;
 		err = isa_decode(insn, env->len - i, &why);
-		if (err < 0)
+		if (err < 0 && !only_matters_when_run(insn))
 			return refuse(env, err, "bad-instruction", "%s", words);
+		env->aux[i].bad_fields = err < 0;
 		if (insn_is_call(insn) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
 			err = kfunc_check_insn(env, insn);
 			if (err)

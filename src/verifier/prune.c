@@ -44,7 +44,7 @@ static bool links_match(struct cover *c, const struct reg *old, const struct reg
 {
 	if (!old->id)
 		return true;
-	if (((old->flags ^ cur->flags) & REG_ADD_CONST) || old->off != cur->off)
+	if (((old->flags ^ cur->flags) & (REG_ADD_CONST | REG_ADD_CONST32)) || old->off != cur->off)
 		return false;
 	return ids_match(c, old->id, cur->id ? cur->id : --c->fresh);
 }

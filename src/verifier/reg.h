@@ -44,6 +44,7 @@ enum reg_flag {
 	REG_RINGBUF = 1 << 2,	 /* REG_MEM: a reserved ringbuf record */
 	REG_TRUSTED = 1 << 3,	 /* REG_BTF: not NULL, alive */
 	REG_ADD_CONST = 1 << 4,	 /* scalar with id: is the id's value + off (linked scalars) */
+	REG_ADD_CONST32 = 1 << 14, /* with it: that sum cut to 32 bits, of a value below 2^32 */
 	REG_AT_END = 1 << 5,	 /* packet: this address is known to be >= the packet's end */
 	REG_BEYOND_END = 1 << 6, /* and > */
 	/*

@@ -171,26 +171,52 @@ static void word_mod(struct word *out, const struct word *a, const struct word *
 	}
 }
 
-/* a & b is at most either; a | b at least either; the rest is in the bits. */
+/* The bits that all numbers of a span share. */
+static struct tnum span_bits(struct span s)
+{
+	return tnum_range(s.lo, s.hi);
+}
+
+static u64 tnum_max(struct tnum t)
+{
+	return t.value | t.mask;
+}
+
+/*
+ * Within a pair of halves the shared bits of both bound the result; beyond that a & b is at
+ * most either, and a | b at least either.
+ */
 static void word_and(struct word *out, const struct word *a, const struct word *b, u32 n)
 {
 	out->bits = tnum_and(a->bits, b->bits);
 	FOR_EACH_PAIR(i, j, a, b)
-	word_add_arc(out, i && j ? sign_bit(n) : 0, MIN(a->half[i].hi, b->half[j].hi), n);
+	{
+		struct tnum t = tnum_and(span_bits(a->half[i]), span_bits(b->half[j]));
+
+		word_add_arc(out, t.value, MIN(tnum_max(t), MIN(a->half[i].hi, b->half[j].hi)), n);
+	}
 }
 
 static void word_or(struct word *out, const struct word *a, const struct word *b, u32 n)
 {
 	out->bits = tnum_or(a->bits, b->bits);
 	FOR_EACH_PAIR(i, j, a, b)
-	word_add_arc(out, MAX(a->half[i].lo, b->half[j].lo),
-		     i || j ? low_mask(n) : sign_bit(n) - 1, n);
+	{
+		struct tnum t = tnum_or(span_bits(a->half[i]), span_bits(b->half[j]));
+
+		word_add_arc(out, MAX(t.value, MAX(a->half[i].lo, b->half[j].lo)), tnum_max(t), n);
+	}
 }
 
 static void word_xor(struct word *out, const struct word *a, const struct word *b, u32 n)
 {
 	out->bits = tnum_xor(a->bits, b->bits);
-	add_everything(out, n);
+	FOR_EACH_PAIR(i, j, a, b)
+	{
+		struct tnum t = tnum_xor(span_bits(a->half[i]), span_bits(b->half[j]));
+
+		word_add_arc(out, t.value, tnum_max(t), n);
+	}
 }
 
 /* How far a shift may go: shifts use the low bits of their operand. */

@@ -146,9 +146,13 @@ static bool reg_holds(const struct machine *m, const struct reg *reg, struct con
 		return true;
 	if (!scalar_has(&reg->val, c.value))
 		return false;
-	return !reg->id ||
-	       link_holds(links, reg->id,
-			  c.value - (reg->flags & REG_ADD_CONST ? (u64)(s64)reg->off : 0));
+	if (!reg->id)
+		return true;
+	if (reg->flags & REG_ADD_CONST)
+		c.value -= (u64)(s64)reg->off;
+	if (reg->flags & REG_ADD_CONST32)
+		c.value = (u32)c.value;
+	return link_holds(links, reg->id, c.value);
 }
 
 static bool slot_holds(const struct machine *m, const struct slot *slot,

@@ -337,8 +337,9 @@ static bool is_hash(u32 map)
 
 static bool holds_values(u32 map)
 {
-	return is_hash(map) || fixtures[map].type == BPF_MAP_TYPE_ARRAY ||
-	       fixtures[map].type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	/* An inner map has no number. */
+	return map < FIXTURE_COUNT && (is_hash(map) || fixtures[map].type == BPF_MAP_TYPE_ARRAY ||
+				       fixtures[map].type == BPF_MAP_TYPE_PERCPU_ARRAY);
 }
 
 static u32 elements(u32 map)
