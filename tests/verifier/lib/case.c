@@ -18,6 +18,7 @@ struct reader {
 	char code[1 << 16];
 	size_t code_len;
 	struct bpf_insn raw[64];
+	char kfunc[64][60]; /* that the raw instruction calls; "": none */
 	u32 n_raw;
 	insn_vec insns;
 	bool has_case, has_verdict, wants_btf;
@@ -78,6 +79,19 @@ static int map_of(const struct reader *r, const char *name, size_t len)
 	return found;
 }
 
+/* An instruction that stands in the text as a mark. */
+static bool add_raw(struct reader *r, struct bpf_insn insn, const char *kfunc)
+{
+	char text[40];
+
+	if (r->n_raw == ARRAY_SIZE(r->raw))
+		return complain(r, "too many raw instructions");
+	snprintf(text, sizeof(text), "\tr9 = %d\n", RAW_MARK + (int)r->n_raw);
+	snprintf(r->kfunc[r->n_raw], sizeof(r->kfunc[0]), "%s", kfunc);
+	r->raw[r->n_raw++] = insn;
+	return add_code(r, text);
+}
+
 static bool add_code_line(struct reader *r, const char *line)
 {
 	const char *map = strstr(line, "map[");
@@ -87,17 +101,13 @@ static bool add_code_line(struct reader *r, const char *line)
 	size_t n;
 
 	if (sscanf(line, " .raw %i %u %u %i %i%n", (int *)&code, &dst, &src, &off, &imm, &len) == 5 &&
-	    len) {
-		if (r->n_raw == ARRAY_SIZE(r->raw))
-			return complain(r, "too many raw instructions");
-		snprintf(text, sizeof(text), "\tr9 = %d\n", RAW_MARK + (int)r->n_raw);
-		r->raw[r->n_raw++] = (struct bpf_insn){ .code = (u8)code,
-							.dst_reg = dst & 15,
-							.src_reg = src & 15,
-							.off = (s16)off,
-							.imm = imm };
-		return add_code(r, text);
-	}
+	    len)
+		return add_raw(r, (struct bpf_insn){ .code = (u8)code, .dst_reg = dst & 15,
+						     .src_reg = src & 15, .off = (s16)off,
+						     .imm = imm }, "");
+	if (sscanf(line, " call kfunc %59s", text) == 1)
+		return add_raw(r, (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
+						     .src_reg = BPF_PSEUDO_KFUNC_CALL }, text);
 	if (map) {
 		n = strcspn(map + 4, "]");
 		fixture = map_of(r, map + 4, n);
@@ -116,9 +126,17 @@ static void replace_marks(struct reader *r)
 {
 	struct subject *s = &r->c.subject;
 
-	vec_for_each(insn, &r->insns)
-		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && (u32)insn->imm - RAW_MARK < r->n_raw)
-			*insn = r->raw[(u32)insn->imm - RAW_MARK];
+	vec_for_each(insn, &r->insns) {
+		u32 raw = (u32)insn->imm - RAW_MARK;
+
+		if (insn->code != (BPF_ALU64 | BPF_MOV | BPF_K) || raw >= r->n_raw)
+			continue;
+		*insn = r->raw[raw];
+		if (!r->kfunc[raw][0] || s->n_kfuncs == ARRAY_SIZE(s->kfuncs))
+			continue;
+		s->kfuncs[s->n_kfuncs].insn = (u32)(insn - r->insns.data);
+		memcpy(s->kfuncs[s->n_kfuncs++].name, r->kfunc[raw], sizeof(r->kfunc[raw]));
+	}
 	for (u32 i = 0; i < r->insns.len; i++) {
 		struct bpf_insn *insn = &r->insns.data[i];
 		u32 mark = (u32)insn->imm;

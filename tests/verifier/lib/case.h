@@ -21,7 +21,7 @@
  *	linux skipped: WHY
  *
  * In code, map[NAME] is a fixture (subject.h), and ".raw CODE DST SRC OFF IMM" an instruction
- * that the assembler would not write.
+ * that the assembler would not write. "call kfunc NAME" calls a kfunc.
  */
 #ifndef SKEP_TESTS_VERIFIER_CASE_H
 #define SKEP_TESTS_VERIFIER_CASE_H
