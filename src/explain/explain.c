@@ -4,7 +4,10 @@
 #include "base/str.h"
 #include "explain/input.h"
 #include "explain/origins.h"
+#include "explain/search.h"
 #include "os/os.h"
+
+#define DEFAULT_INPUT_MS 200
 
 static void fill_head(struct explanation *e, const struct verify_request *request,
 		      const struct verify_refusal *refusal)
@@ -36,6 +39,9 @@ int explain(const struct verify_request *request, const struct verify_result *re
 		find_branches(request, &path, e);
 		find_origins(request, &path, e);
 	}
+	if (!err && !opts->no_input)
+		err = search_input(request, &path, e,
+				   opts->input_ms ? opts->input_ms : DEFAULT_INPUT_MS);
 	path_release(&path);
 	if (err)
 		explain_free(e);

@@ -234,7 +234,7 @@ static void describe_stream(const struct input *input, const struct stream *s, s
 			    s->a ? ", after it moved" : "");
 		return;
 	case STREAM_ENTRY:
-		text_printf(out, "%s %s an entry for key ", s->who, bytes[0] & 1 ? "has" : "has no");
+		text_printf(out, "%s %s entry for key ", s->who, bytes[0] & 1 ? "has an" : "has no");
 		put_bytes(out, s->key, s->key_size);
 		return;
 	case STREAM_VALUE:

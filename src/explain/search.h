@@ -2,6 +2,7 @@
 #ifndef SKEP_EXPLAIN_SEARCH_H
 #define SKEP_EXPLAIN_SEARCH_H
 
+#include "explain/explain.h"
 #include "explain/path.h"
 
 /* Looks for an input on which the program does what was refused. 0 or -ENOMEM. */
