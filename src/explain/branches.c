@@ -79,6 +79,39 @@ static void add_call(const struct verify_request *request, const struct path *pa
 	text_printf(&text, "%s()", func && func->name && *func->name ? func->name : "a function");
 }
 
+/*
+ * Where a program that is too complex spends its time: the jump that is met most often on the
+ * path. Where the verifier gave up is a matter of chance.
+ */
+static s64 busiest_jump(const struct verify_request *request, const struct path *path)
+{
+	u32 *visits = os_alloc(request->insn_cnt * sizeof(*visits));
+	s64 best = -1;
+
+	if (!visits)
+		return -1;
+	for (size_t i = 0; i < path->steps.len; i++) {
+		u32 at = path->steps.data[i].insn;
+
+		if (is_branch(&request->insns[at]) &&
+		    (++visits[at] >= 10 && (best < 0 || visits[at] > visits[best])))
+			best = at;
+	}
+	os_free(visits);
+	return best;
+}
+
+void find_busy_place(const struct verify_request *request, const struct path *path,
+		     struct explanation *e)
+{
+	s64 at = path->found && str_eq(e->cause, "too-complex") ? busiest_jump(request, path) : -1;
+
+	if (at < 0)
+		return;
+	e->at = place_of(request, at);
+	e->n_around = places_around(request, &e->at, e->around, EXPLAIN_AROUND);
+}
+
 void find_branches(const struct verify_request *request, const struct path *path,
 		   struct explanation *e)
 {

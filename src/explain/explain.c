@@ -36,6 +36,7 @@ int explain(const struct verify_request *request, const struct verify_result *re
 	fill_head(e, request, &refused->refusal);
 	err = path_record(&path, request, refused);
 	if (!err) {
+		find_busy_place(request, &path, e);
 		find_branches(request, &path, e);
 		find_origins(request, &path, e);
 	}

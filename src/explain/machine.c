@@ -21,9 +21,14 @@ bool machine_fault(struct machine *m, enum fault_kind kind, const char *fmt, ...
 	return false;
 }
 
+bool machine_wishes(const struct machine *m)
+{
+	return m->pc == m->watched || (m->wishes_later && m->reached);
+}
+
 void machine_wish(struct machine *m, u32 op, struct term a, struct term b)
 {
-	if ((!a.sym && !b.sym) || m->n_wishes == MACHINE_WISHES || m->pc != m->watched)
+	if ((!a.sym && !b.sym) || m->n_wishes == MACHINE_WISHES || !machine_wishes(m))
 		return;
 	m->wish_after[m->n_wishes] = (u32)m->met.len;
 	m->wishes[m->n_wishes++] = (struct condition){ .op = (u8)op, .want = true, .a = a, .b = b };

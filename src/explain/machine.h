@@ -107,6 +107,7 @@ struct machine {
 	u32 start;	/* function that runs: 0 or a global one, or a callback */
 	u32 watched;	/* instruction whose execution is noted; UINT32_MAX: none */
 	bool reaching;	/* executing it is the fault */
+	bool wishes_later; /* wishes also of what comes behind the watched instruction */
 	bool strict_stack; /* reading stack that was never written is a fault */
 	u64 max_steps;
 
@@ -163,6 +164,8 @@ static inline struct machine_frame *machine_top(struct machine *m)
 
 /* The run ends with this fault; false. */
 PRINTF_LIKE(3, 4) bool machine_fault(struct machine *m, enum fault_kind kind, const char *fmt, ...);
+/* Are wishes of the current instruction wanted? */
+bool machine_wishes(const struct machine *m);
 /* It would fail here if this held. */
 void machine_wish(struct machine *m, u32 op, struct term a, struct term b);
 

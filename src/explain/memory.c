@@ -102,7 +102,7 @@ bool object_check(struct machine *m, const struct value *p, s64 off, struct term
 	struct memory *o = &m->objects[p->obj];
 	s64 at;
 
-	if (m->pc == m->watched && p->obj)
+	if (machine_wishes(m) && p->obj)
 		wish_bounds(m, o, p, off, size);
 	if (!check_target(m, p, what))
 		return false;

@@ -58,6 +58,13 @@ static bool address_register(const struct bpf_insn *insn, u32 *reg)
 	}
 }
 
+/* Of an addition to a pointer that was refused, the number. */
+static bool added_register(const struct bpf_insn *insn, u32 *reg)
+{
+	*reg = insn->src_reg;
+	return BPF_CLASS(insn->code) == BPF_ALU64 && BPF_SRC(insn->code) == BPF_X;
+}
+
 bool offending_value(const struct verify_request *request, const struct path *path,
 		     const struct explanation *e, struct loc *out)
 {
@@ -69,7 +76,8 @@ bool offending_value(const struct verify_request *request, const struct path *pa
 		return false;
 	last = vec_last(&path->steps);
 	insn = &request->insns[last->insn];
-	if (!register_in(e->message, &reg) && !address_register(insn, &reg)) {
+	if (!register_in(e->message, &reg) && !address_register(insn, &reg) &&
+	    !added_register(insn, &reg)) {
 		if (!insn_is_exit(insn) || str_eq(e->cause, "unreleased-reference"))
 			return false;
 		reg = 0;

@@ -13,6 +13,9 @@ bool offending_value(const struct verify_request *request, const struct path *pa
 /* Fills e->origins and e->detail: where the value came from on the path. */
 void find_origins(const struct verify_request *request, const struct path *path,
 		  struct explanation *e);
+/* Of a program that is too complex: e->at becomes the loop it is about. */
+void find_busy_place(const struct verify_request *request, const struct path *path,
+		     struct explanation *e);
 /* Fills e->branches: the branches on the path that could have gone another way, and calls. */
 void find_branches(const struct verify_request *request, const struct path *path,
 		   struct explanation *e);

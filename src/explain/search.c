@@ -27,6 +27,7 @@
 /* How the machine has to look at a cause. */
 enum manner {
 	MANNER_FAULT,	/* what is wrong shows while it runs */
+	MANNER_LATER,	/* it makes a pointer with which something goes wrong later */
 	MANNER_REACH,	/* executing the instruction is what is wrong */
 	MANNER_ENDLESS, /* the program runs on and on */
 	MANNER_STATIC,	/* it is wrong without running */
@@ -51,7 +52,10 @@ static const struct {
 	{ "misaligned", MANNER_REACH },
 	{ "invalid-access", MANNER_REACH },
 	{ "invalid-socket-access", MANNER_REACH },
-	{ "stack-depth", MANNER_REACH },
+	{ "stack-depth", MANNER_STATIC },
+	{ "recursion", MANNER_STATIC },
+	{ "unbounded-pointer", MANNER_LATER },
+	{ "pointer-arithmetic", MANNER_LATER },
 	{ "sleep-in-atomic", MANNER_REACH },
 	{ "lock-held", MANNER_REACH },
 	{ "lock-not-held", MANNER_REACH },
@@ -259,6 +263,8 @@ static bool is_found(const struct search *s)
 		return false;
 	if (s->manner == MANNER_ENDLESS)
 		return m->fault == FAULT_ENDLESS;
+	if (s->manner == MANNER_LATER)
+		return m->reached && (m->fault == FAULT_BOUNDS || m->fault == FAULT_NO_POINTER);
 	return m->fault != FAULT_ENDLESS && m->fault_insn == s->target;
 }
 
@@ -395,7 +401,7 @@ static bool climb(struct search *s, struct input *input)
 
 		if (s->machine.unsupported)
 			return false;
-		if (s->machine.reached && s->manner == MANNER_FAULT && try_wishes(s, input))
+		if (s->machine.reached && s->manner <= MANNER_LATER && try_wishes(s, input))
 			return true;
 		if (s->manner == MANNER_ENDLESS && s->machine.reached && (input_random(input) & 3)) {
 			exaggerate(input);
@@ -503,6 +509,7 @@ static int search_open(struct search *s, const struct verify_request *request,
 	s->machine.start = start_of(s);
 	s->machine.watched = s->target;
 	s->machine.reaching = s->manner == MANNER_REACH;
+	s->machine.wishes_later = s->manner == MANNER_LATER;
 	s->machine.strict_stack = str_eq(cause, "uninit-stack");
 	if (s->manner == MANNER_ENDLESS)
 		s->machine.max_steps = 1000000;

@@ -39,7 +39,7 @@ static bool is_noise(const struct line *line)
 					      "stack depth ", "last_idx ",
 					      "regs=",        "mark_precise",
 					      "func#",        "Validating ",
-					      "peak_states" };
+					      "peak_states",  "peak memory " };
 
 	if (!line->len)
 		return true;

@@ -177,11 +177,11 @@ static int advance(struct env *env)
 	const struct bpf_insn *insn = &env->insns[env->at];
 	int err;
 
+	if (UNLIKELY(env->req->trace) && trace(env))
+		return 0;
 	if (++env->stats.insns_processed > env->req->model->max_insns_processed ||
 	    env->pool.work > MAX_WORK)
 		return too_large(env);
-	if (UNLIKELY(env->req->trace) && trace(env))
-		return 0;
 	if (env->aux[env->at].prune_point) {
 		err = loops_visit(env);
 		if (err < 0)

@@ -71,7 +71,7 @@ static __noinline int deeper(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int stack_of_three(struct __sk_buff *skb)
+int stack_of_three(struct __sk_buff *skb) /* BAD stack-depth any advice */
 {
 #ifdef FIXED
 	volatile char buf[64];
@@ -96,9 +96,9 @@ static __noinline int odd(struct __sk_buff *skb, int n)
 #endif
 }
 
-static __noinline int even(struct __sk_buff *skb, int n) /* BAD recursion any advice */
+static __noinline int even(struct __sk_buff *skb, int n)
 {
-	return n ? odd(skb, n - 1) ^ (int)skb->len : 1;
+	return n ? odd(skb, n - 1) ^ (int)skb->len : 1; /* BAD call-depth input advice */
 }
 
 SEC("tc")
@@ -134,8 +134,9 @@ int pointer_as_long(struct xdp_md *ctx)
 #ifdef FIXED
 	return DATA(ctx) == DATA_END(ctx) ? XDP_DROP : XDP_PASS;
 #else
-	__u64 data = *(volatile __u64 *)&ctx->data; /* BAD invalid-ctx-access input advice */
+	__u64 data;
 
+	asm volatile("%0 = *(u64 *)(%1 + 0)" : "=r"(data) : "r"(ctx)); /* BAD invalid-ctx-access input advice */
 	return data ? XDP_DROP : XDP_PASS;
 #endif
 }
@@ -147,7 +148,7 @@ int control_block_by_index(struct __sk_buff *skb)
 
 	HIDE(i);
 #ifdef FIXED
-	return i == 0 ? skb->cb[0] : skb->cb[1];
+	return i == 0 ? skb->cb[0] : 0;
 #else
 	return skb->cb[i & 3]; /* BAD variable-offset input advice */
 #endif
@@ -178,14 +179,11 @@ int verdict_of_length(struct __sk_buff *skb)
 SEC("tc")
 int never_set(struct __sk_buff *skb)
 {
-	int result;
-
+	skb->mark = 5;
 #ifdef FIXED
-	result = 0;
+	return TC_ACT_OK;
 #endif
-	HIDE(result); /* BAD uninit-register input */
-	return result;
-}
+} /* BAD uninit-register input */
 
 struct task {
 	char pad[1000];
@@ -254,7 +252,7 @@ static int two(__u32 i, void *ctx)
 #ifdef FIXED
 	return i > 2;
 #else
-	return i; /* BAD return-range input */
+	return i * 2; /* BAD return-range input */
 #endif
 }
 
@@ -324,7 +322,7 @@ int pointer_scaled(struct __sk_buff *skb)
 #ifdef FIXED
 	n &= 15;
 #endif
-	c = (void *)c + n * 4; /* BAD unbounded-access */
+	c = (void *)c + n * 4; /* BAD unbounded-pointer input */
 	return c->packets & 1;
 }
 

@@ -32,8 +32,8 @@ int early_return(void *ctx)
 	}
 	bpf_ringbuf_submit(e, 0);
 out:
-	return 0; /* BAD unreleased-reference input */
-}
+	return 0;
+} /* BAD unreleased-reference input */
 
 SEC("tp/syscalls/sys_enter_write")
 int never_submitted(void *ctx)
@@ -109,7 +109,8 @@ int record_overrun(void *ctx)
 	if (!e)
 		return 0;
 #ifdef FIXED
-	e->text[i % 56] = 1;
+	if (i < 56)
+		e->text[i] = 1;
 #else
 	e->text[i % 64] = 1; /* BAD out-of-bounds input advice */
 #endif

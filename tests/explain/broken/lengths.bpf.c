@@ -113,7 +113,7 @@ int length_off_by_one(void *ctx)
 #ifdef FIXED
 	if (len > 64)
 #else
-	if (len > 65)
+	if (len > 80)
 #endif
 		return 0;
 	bpf_probe_read_user(buf, len, (void *)c->packets); /* BAD stack-bounds input */
@@ -241,7 +241,7 @@ int bound_lost_in_array(struct __sk_buff *skb)
 	if (i > 15)
 		return TC_ACT_OK;
 #endif
-	*((char *)c->cells + i) = 1; /* BAD unbounded-access */
+	*((char *)c->cells + i) = 1; /* BAD unbounded-pointer */
 	return TC_ACT_OK;
 }
 

@@ -166,7 +166,7 @@ int signed_compare(struct __sk_buff *skb)
 	if (i > 15)
 #endif
 		return TC_ACT_OK;
-	c->cells[i] = 1; /* BAD negative-offset input */
+	c->cells[i] = 1; /* BAD unbounded-pointer input */
 	return TC_ACT_OK;
 }
 
@@ -203,7 +203,7 @@ int checked_low_half(struct __sk_buff *skb)
 	if ((__u32)i > 15)
 #endif
 		return TC_ACT_OK;
-	*(__u32 *)((char *)c->cells + i) = 1; /* BAD unbounded-access input */
+	*(__u32 *)((char *)c->cells + i) = 1; /* BAD unbounded-pointer input */
 	return TC_ACT_OK;
 }
 
@@ -277,7 +277,7 @@ int before_the_value(struct __sk_buff *skb)
 	i += 1;
 #endif
 	HIDE(i);
-	c->cells[(__u64)i - 1 - 2] = 1; /* BAD negative-offset input advice */
+	c->cells[(__u64)i - 1 - 2] = 1; /* BAD out-of-bounds input advice */
 	return TC_ACT_OK;
 }
 
@@ -292,15 +292,22 @@ int writes_constant(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 4);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
+
 SEC("tc")
-int lookup_in_ringbuf(struct __sk_buff *skb)
+int lookup_of_program(struct __sk_buff *skb)
 {
 	__u32 key = 0;
 
 #ifdef FIXED
 	return bpf_map_lookup_elem(&counts, &key) ? TC_ACT_OK : TC_ACT_SHOT;
 #else
-	return bpf_map_lookup_elem(&events, &key) ? TC_ACT_OK : TC_ACT_SHOT; /* BAD map-type any advice */
+	return bpf_map_lookup_elem(&programs, &key) ? TC_ACT_OK : TC_ACT_SHOT; /* BAD map-type any advice */
 #endif
 }
 
