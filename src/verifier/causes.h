@@ -199,6 +199,32 @@ CAUSE("bad-prototype", "the prototype of this helper is wrong",
       "A prototype that an embedder registered, or one of Skep's own, contradicts itself.",
       "fix the registration of the helper (skep_helper_add)")
 
+/* ---- kernel functions and kernel pointers ---- */
+CAUSE("unknown-kfunc", "there is no kernel function of this id",
+      "A call of a kernel function names its type in the kernel's BTF; there is no function there, or the program was relocated against another kernel.",
+      "rebuild against this kernel's BTF, and declare the function __ksym __weak where it may be absent:\n    if (bpf_ksym_exists(bpf_task_acquire))")
+CAUSE("kfunc-not-allowed", "programs of this type may not call this kernel function",
+      "Kernel functions are registered for certain program types only.",
+      "call it from a program type that may, a syscall program for instance, or use a helper that does the same")
+CAUSE("kfunc-absent", "Skep knows this kernel function but does not have it yet",
+      "The verifier knows its prototype; there is nothing behind it.",
+      "run on Linux, or judge with skep verify, which checks such programs all the same")
+CAUSE("untrusted-pointer", "this pointer may lead to an object that is gone already",
+      "A pointer that was read out of another object is trusted only as far as that object keeps it alive; outside of an RCU section, or after a walk through several objects, it is not.",
+      "hold it: inside bpf_rcu_read_lock() / bpf_rcu_read_unlock(), or take a reference:\n    p = bpf_task_acquire(p);\n    if (!p)\n        return 0;")
+CAUSE("user-pointer", "this address belongs to user space",
+      "A pointer marked __user must not be followed directly: the page may be absent, or lie anything.",
+      "read it with bpf_probe_read_user(&out, sizeof(out), ptr)")
+CAUSE("percpu-pointer", "this is the address of a per-CPU variable, not of one CPU's copy",
+      "Per-CPU variables have a copy for each CPU; the pointer must first be made one of them.",
+      "take a copy's address:\n    p = bpf_this_cpu_ptr(&var);   /* or bpf_per_cpu_ptr(&var, cpu), and test for NULL */")
+CAUSE("section", "an RCU or preemption section is not opened and closed in pairs",
+      "bpf_rcu_read_lock() and bpf_preempt_disable() must be undone on every path, in the function that did them, and some things work only inside.",
+      "unlock on every path that leaves:\n    bpf_rcu_read_unlock();\n    return 0;")
+CAUSE("irq-flag", "these interrupt flags were not saved here",
+      "bpf_local_irq_restore() takes the very variable that bpf_local_irq_save() filled, on the stack, once, the last one first.",
+      "keep the flags in a variable of their own:\n    unsigned long flags;\n    bpf_local_irq_save(&flags);\n    ...\n    bpf_local_irq_restore(&flags);")
+
 /* ---- loops and size ---- */
 CAUSE("infinite-loop", "this loop comes back to where it was with nothing changed",
       "A loop must end: the verifier walked round it and found the same state again.",
