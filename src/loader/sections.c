@@ -71,6 +71,10 @@ static const struct section {
 	  UNIX_GETPEERNAME, PLAIN },
 	{ "cgroup/getsockname_unix", "cgroup/getsockname_unix", BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
 	  UNIX_GETSOCKNAME, PLAIN },
+	{ "raw_tp.s+", "raw_tp.s", BPF_PROG_TYPE_RAW_TRACEPOINT, 0, SLEEPABLE },
+	{ "raw_tracepoint.s+", "raw_tracepoint.s", BPF_PROG_TYPE_RAW_TRACEPOINT, 0, SLEEPABLE },
+	{ "tp.s+", "tp.s", BPF_PROG_TYPE_TRACEPOINT, 0, SLEEPABLE },
+	{ "tracepoint.s+", "tracepoint.s", BPF_PROG_TYPE_TRACEPOINT, 0, SLEEPABLE },
 	{ "struct_ops.s+", "struct_ops.s", BPF_PROG_TYPE_STRUCT_OPS, 0, SLEEPABLE },
 	{ "netfilter", "netfilter", PROG_TYPE_NETFILTER, NETFILTER, PLAIN },
 };

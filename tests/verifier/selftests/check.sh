@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check.sh RUNNER SKEP DIR [options]: Linux's verifier tests, unpacked below DIR if need be: the entries of
-# verifier/*.c through RUNNER, the programs of progs/*.c through SKEP (progs.sh). With options
-# (selftests.c), the entries alone.
+# check.sh RUNNER SKEP LIBSKEP DIR [options]: Linux's verifier tests, unpacked below DIR if need be:
+# the entries of verifier/*.c through RUNNER, and those with results run by LIBSKEP (runs.sh); the
+# programs of progs/*.c through SKEP (progs.sh). With options (selftests.c), the entries alone.
 #
 # Ends with "selftests: agree A of B, unsafe accepts U" for both together.
 set -u
 runner=$1
 skep=$2
-dir=$3
-shift 3
+lib=$3
+dir=$4
+shift 4
 here=$(dirname "$0")
 "$here/prepare.sh" "$dir" || {
 	status=$?
@@ -29,6 +30,7 @@ part() {
 	grep '^selftests: agree' "$dir/part.out" >>"$sums"
 }
 part "verifier/*.c" "$runner" "$dir/entries"
+"$here/runs.sh" "$lib" "$dir"
 part "progs/*.c" "$here/progs.sh" "$skep" "$dir"
 awk '{
 	gsub(",", "")

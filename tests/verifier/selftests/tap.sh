@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# tap.sh RUNNER SKEP DIR: check.sh's bounded part as two tests: all entries of verifier/*.c,
+# tap.sh RUNNER SKEP LIBSKEP DIR: check.sh's bounded part as three tests: all entries of verifier/*.c,
 # and the programs of one in eight files of progs/*.c. Each passes when no more than one
 # in a hundred, and one more, differ, and nothing is accepted that the reference refuses.
 set -u
 runner=$1
 skep=$2
-dir=$3
+lib=$3
+dir=$4
 here=$(dirname "$0")
 
 # judge NUMBER NAME COMMAND...
@@ -19,7 +20,7 @@ judge() {
 	sed 's/^/# /' "$dir/tap.out"
 	if [ $status -eq 77 ]; then
 		echo "ok $number - $name # SKIP $(head -n 1 "$dir/tap.out")"
-	elif awk '/^selftests: agree/ { gsub(",", ""); good = $5 && $8 == 0 && $5 - $3 <= 1 + $5 / 100 }
+	elif awk '/^runs: [1-9]/ { good = $7 == 0 } /^selftests: agree/ { gsub(",", ""); good = $5 && $8 == 0 && $5 - $3 <= 1 + $5 / 100 }
 		  END { exit !good }' "$dir/tap.out"; then
 		echo "ok $number - $name"
 	else
@@ -27,13 +28,15 @@ judge() {
 	fi
 }
 
-echo 1..2
+echo 1..3
 mkdir -p "$dir"
 "$here/prepare.sh" "$dir" >"$dir/tap.out" 2>&1 || {
 	why=$(tail -n 1 "$dir/tap.out")
 	echo "ok 1 - verifier/*.c # SKIP $why"
 	echo "ok 2 - progs/*.c # SKIP $why"
+	echo "ok 3 - runs # SKIP $why"
 	exit 0
 }
 judge 1 "verifier/*.c" "$runner" "$dir/entries"
 judge 2 "progs/*.c" "$here/progs.sh" "$skep" "$dir" 8
+judge 3 "runs" "$here/runs.sh" "$lib" "$dir"

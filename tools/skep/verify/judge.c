@@ -168,7 +168,16 @@ void judge_free(struct judge *judge)
 	free(judge);
 }
 
-/* ---- what Linux says ---- */
+/* ---- one file: both kernels ---- */
+
+static void begin_program(void *data, const struct loader_prog *prog)
+{
+	struct judge *judge = data;
+
+	judge->has_stats = false;
+	explainer_clear(&judge->explainer);
+	record_write(judge->out, &(struct record){ .kind = RECORD_BEGIN, .program = prog->name });
+}
 
 static bool is_skipped(void *data, const char *name)
 {
@@ -257,16 +266,7 @@ static void add_linux(const struct judge *judge, struct record *record)
 	}
 }
 
-/* ---- one file ---- */
-
-static void begin_program(void *data, const struct loader_prog *prog)
-{
-	struct judge *judge = data;
-
-	judge->has_stats = false;
-	explainer_clear(&judge->explainer);
-	record_write(judge->out, &(struct record){ .kind = RECORD_BEGIN, .program = prog->name });
-}
+/* ---- what Skep says ---- */
 
 static void add_own(const struct judge *judge, struct record *record, char *where, size_t size)
 {
@@ -282,8 +282,8 @@ static void add_own(const struct judge *judge, struct record *record, char *wher
 	record->cause = refusal->cause;
 	if (refusal->message[0])
 		record->reason = refusal->message;
-	record->explanation = judge->opts->format == VERIFY_JSON ? judge->explainer.json
-								 : judge->explainer.text;
+	record->explanation =
+	    judge->opts->format == VERIFY_JSON ? judge->explainer.json : judge->explainer.text;
 	record->line = refusal->line;
 	if (refusal->line)
 		snprintf(where, size, "%s:%u: %s", refusal->file, refusal->line, refusal->source);
@@ -325,15 +325,22 @@ static void tell_error(struct judge *judge, const char *reason)
 
 static void ask_linux(struct judge *judge, const struct loader_source *source)
 {
-	struct loader_judge how = { .seen = keep_linux, .skip = is_skipped, .data = judge };
+	struct loader_judge how = {
+		.begin = begin_program,
+		.seen = keep_linux,
+		.skip = is_skipped,
+		.data = judge,
+	};
 	struct loader_error ignored;
 
 	if (!judge->no_linux)
 		loader_judge(&loader_linux, source, &how, &ignored);
 }
 
-void judge_file(struct judge *judge, const char *path, char *const *skip, u32 n_skip)
+void judge_file(struct judge *judge, const struct files *files, u32 index, char *const *skip,
+		u32 n_skip)
 {
+	const char *path = files->paths[index];
 	struct compile_opts compile_opts = { .btf = judge->kernel.btf,
 					     .btf_size = judge->kernel.btf_size };
 	struct loader_source source = { .path = path };
@@ -357,7 +364,8 @@ void judge_file(struct judge *judge, const char *path, char *const *skip, u32 n_
 	}
 	if (judge->opts->against_linux)
 		ask_linux(judge, &source);
-	if (loader_judge(&judge->kernel, &source, &how, &error))
+	err = loader_judge(&judge->kernel, &source, &how, &error);
+	if (err && !(err == -ENOENT && files->found[index]))
 		tell_error(judge, error.text);
 	forget_linux(judge);
 	free(bytes);

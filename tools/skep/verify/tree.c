@@ -10,17 +10,30 @@
 #include "commands.h"
 #include "verify/verify.h"
 
-static int add(struct files *files, const char *path)
+static int grow(struct files *files)
 {
-	char **grown;
+	u32 cap = files->cap ? 2 * files->cap : 64;
+	char **paths = realloc(files->paths, cap * sizeof(*paths));
+	bool *found;
 
-	if (files->n == files->cap) {
-		files->cap = files->cap ? 2 * files->cap : 64;
-		grown = realloc(files->paths, files->cap * sizeof(char *));
-		if (!grown)
-			return -ENOMEM;
-		files->paths = grown;
-	}
+	if (!paths)
+		return -ENOMEM;
+	files->paths = paths;
+	found = realloc(files->found, cap * sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	files->found = found;
+	files->cap = cap;
+	return 0;
+}
+
+static int add(struct files *files, const char *path, bool found)
+{
+	int err = files->n == files->cap ? grow(files) : 0;
+
+	if (err)
+		return err;
+	files->found[files->n] = found;
 	files->paths[files->n] = strdup(path);
 	return files->paths[files->n++] ? 0 : -ENOMEM;
 }
@@ -61,7 +74,7 @@ static int add_tree(struct files *files, const char *path)
 		return -errno;
 	while (!err && (at = fts_read(fts)) != NULL) {
 		if (at->fts_info == FTS_F && is_object(at->fts_path))
-			err = add(files, at->fts_path);
+			err = add(files, at->fts_path, true);
 		else if (at->fts_info == FTS_DNR || at->fts_info == FTS_ERR)
 			complain("%s: %s", at->fts_path, strerror(at->fts_errno));
 	}
@@ -76,7 +89,7 @@ int files_add(struct files *files, const char *path)
 	int err;
 
 	if (stat(path, &st) || !S_ISDIR(st.st_mode))
-		err = add(files, path); /* what is wrong with it, its own row says */
+		err = add(files, path, false); /* what is wrong with it, its own row says */
 	else
 		err = add_tree(files, path);
 	if (!err && files->n == before) {
@@ -93,4 +106,5 @@ void files_release(struct files *files)
 	for (u32 i = 0; i < files->n; i++)
 		free(files->paths[i]);
 	free(files->paths);
+	free(files->found);
 }

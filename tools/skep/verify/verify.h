@@ -31,6 +31,7 @@ struct verify_opts {
 
 struct files {
 	char **paths;
+	bool *found; /* below a directory, not named: objects without programs are no news */
 	u32 n, cap;
 };
 
@@ -97,7 +98,8 @@ int judge_new(const struct verify_opts *opts, int out, struct judge **judge);
 void judge_free(struct judge *judge);
 /* Writes a RECORD_BEGIN and a RECORD_VERDICT for each program that is not in skip (a list of
  * names), or one verdict without program about the file. */
-void judge_file(struct judge *judge, const char *path, char *const *skip, u32 n_skip);
+void judge_file(struct judge *judge, const struct files *files, u32 index, char *const *skip,
+		u32 n_skip);
 
 /* ---- worker.c ---- */
 

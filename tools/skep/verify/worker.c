@@ -54,7 +54,7 @@ static int work(const struct herd *herd, int out)
 		bool first = i == herd->at;
 
 		record_write(out, &(struct record){ .kind = RECORD_FILE });
-		judge_file(judge, herd->files->paths[i], first ? herd->done : NULL,
+		judge_file(judge, herd->files, i, first ? herd->done : NULL,
 			   first ? herd->n_done : 0);
 	}
 	record_write(out, &(struct record){ .kind = RECORD_DONE });
