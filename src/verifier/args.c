@@ -233,6 +233,9 @@ static int give_kptr(struct env *env, struct call_args *args, u32 regno, const s
 {
 	const struct kptr_place place = { args->kptr, args->kptr_btf };
 
+	if (reg->flags & REG_MAYBE_NULL)
+		return refuse(env, -EACCES, "null-check",
+			      "Possibly NULL pointer passed to helper arg%u", regno);
 	if (reg->off)
 		return refuse(env, -EINVAL, "modified-pointer",
 			      "R%u must have zero offset when passed to release func or trusted arg to kfunc",

@@ -117,14 +117,15 @@ static bool never_null(const struct reg *reg)
 	case REG_MAP:
 	case REG_MAP_VALUE:
 	case REG_MAP_KEY:
-	case REG_MEM:
 	case REG_BUF:
 	case REG_SOCKET:
 	case REG_SOCK_COMMON:
 	case REG_TCP_SOCK:
 		return true;
+	case REG_MEM:
+		return !(reg->flags & REG_UNTRUSTED);
 	case REG_BTF:
-		return reg->flags & REG_TRUSTED;
+		return btf_is_trusted(reg);
 	default:
 		return false;
 	}

@@ -5,6 +5,7 @@
  * are entered from the helper that calls them, as often as it takes until nothing new can
  * happen (loops.c ends that).
  */
+#include "btf/btf.h"
 #include "verifier/args.h"
 
 static int push_frame(struct env *env, struct state *state, u32 subprog, u32 callsite)
@@ -120,6 +121,19 @@ int subprog_call(struct env *env)
 
 /* ---- callbacks ---- */
 
+/* What bpf_find_vma found: it holds the lock under which the object lives. */
+static int vma_reg(struct env *env, struct reg *out)
+{
+	const struct btf *btf = env->req->model->btf;
+	s32 id = btf ? btf_find(btf, "vm_area_struct", BTF_KIND_STRUCT) : -ENOENT;
+
+	if (id <= 0)
+		return refuse(env, -EINVAL, "unsupported", "no BTF of struct vm_area_struct");
+	*out = reg_pointer(REG_BTF, 0);
+	out->btf_id = (u32)id;
+	return 0;
+}
+
 /* What a helper hands to the function it calls, from its own arguments. */
 static int callback_regs(struct env *env, const struct call_args *args, const struct frame *caller,
 			 struct frame *callee)
@@ -142,6 +156,10 @@ static int callback_regs(struct env *env, const struct call_args *args, const st
 			regs[3].id = new_id(env);
 		regs[4] = caller->regs[3];
 		return 0;
+	case BPF_FUNC_find_vma:
+		regs[1] = caller->regs[1];
+		regs[3] = caller->regs[4];
+		return vma_reg(env, &regs[2]);
 	case BPF_FUNC_user_ringbuf_drain:
 		regs[1] = dynptr_const_reg(env, DYNPTR_LOCAL, 0);
 		regs[2] = caller->regs[3];
