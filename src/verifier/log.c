@@ -22,12 +22,25 @@ const char *reg_kind_name(u32 kind)
 
 const char *reg_name(const struct env *env, const struct reg *reg, char buf[REG_NAME_SIZE])
 {
-	text_format(buf, REG_NAME_SIZE, "%s%s%s%s",
-		    reg->flags & REG_RDONLY    ? "rdonly_"
-		    : reg->flags & REG_RINGBUF ? "ringbuf_"
-		    : reg->flags & REG_TRUSTED ? "trusted_"
-					       : "",
-		    reg_kind_name(reg->kind), "", reg->flags & REG_MAYBE_NULL ? "_or_null" : "");
+	static const struct {
+		u32 flag;
+		const char *text;
+	} prefixes[] = {
+		{ REG_RDONLY, "rdonly_" }, { REG_RINGBUF, "ringbuf_" },
+		{ REG_USER, "user_" },	   { REG_PERCPU, "percpu_" },
+		{ REG_RCU, "rcu_" },	   { REG_UNTRUSTED, "untrusted_" },
+		{ REG_TRUSTED, "trusted_" },
+	};
+	char prefix[REG_NAME_SIZE / 2] = "";
+	size_t n = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if ((reg->flags & prefixes[i].flag) && n + 12 < sizeof(prefix))
+			n += text_format(prefix + n, sizeof(prefix) - n, "%s", prefixes[i].text);
+	text_format(buf, REG_NAME_SIZE, "%s%s%s", prefix, reg_kind_name(reg->kind),
+		    !(reg->flags & REG_MAYBE_NULL) ? "" :
+		    reg->kind == REG_BTF	   ? "or_null_" :
+						     "_or_null");
 	return buf;
 }
 

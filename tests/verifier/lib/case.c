@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "isa/asm.h"
+#include "verifier/lib/value.h"
 
 /* What stands for an instruction given raw until the text is assembled. */
 #define RAW_MARK 0x7a510000
@@ -21,6 +22,7 @@ struct reader {
 	char kfunc[64][60]; /* that the raw instruction calls; "": none */
 	u32 n_raw;
 	insn_vec insns;
+	struct values values; /* BTF of its own maps and objects */
 	bool has_case, has_verdict, wants_btf;
 	void (*run)(struct verifier_case *c, void *arg);
 	void *arg;
@@ -92,9 +94,18 @@ static bool add_raw(struct reader *r, struct bpf_insn insn, const char *kfunc)
 	return add_code(r, text);
 }
 
+static u32 object_id(const struct reader *r, const char *name, size_t len)
+{
+	for (u32 i = 0; i < r->values.n_named; i++)
+		if (strlen(r->values.named[i].name) == len &&
+		    !memcmp(r->values.named[i].name, name, len))
+			return r->values.named[i].id;
+	return 0;
+}
+
 static bool add_code_line(struct reader *r, const char *line)
 {
-	const char *map = strstr(line, "map[");
+	const char *map = strstr(line, "map["), *type = strstr(line, "type[");
 	char text[300];
 	unsigned code, dst, src;
 	int off, imm, fixture, len = 0;
@@ -108,6 +119,12 @@ static bool add_code_line(struct reader *r, const char *line)
 	if (sscanf(line, " call kfunc %59s", text) == 1)
 		return add_raw(r, (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
 						     .src_reg = BPF_PSEUDO_KFUNC_CALL }, text);
+	if (type) {
+		n = strcspn(type + 5, "]");
+		snprintf(text, sizeof(text), "%.*s%u%s\n", (int)(type - line), line,
+			 object_id(r, type + 5, n), type + 5 + n + 1);
+		return add_code(r, text);
+	}
 	if (map) {
 		n = strcspn(map + 4, "]");
 		fixture = map_of(r, map + 4, n);
@@ -176,8 +193,11 @@ static bool finish_case(struct reader *r)
 		return complain(r, what);
 	}
 	replace_marks(r);
-	if (r->wants_btf || has_callbacks(&r->c.subject))
-		subject_describe_functions(&r->c.subject);
+	if (r->wants_btf || has_callbacks(&r->c.subject) || r->values.n_named)
+		subject_add_functions(&r->c.subject, r->values.builder, r->values.int_id);
+	if ((r->c.subject.n_func_info || r->c.subject.n_own) &&
+	    !subject_take_btf(&r->c.subject, r->values.builder))
+		return complain(r, "too much BTF");
 	r->run(&r->c, r->arg);
 	return true;
 }
@@ -186,6 +206,9 @@ static bool begin_case(struct reader *r, const char *name)
 {
 	if (!finish_case(r))
 		return false;
+	btf_builder_free(r->values.builder);
+	if (!values_begin(&r->values))
+		return complain(r, "out of memory");
 	memset(&r->c, 0, sizeof(r->c));
 	snprintf(r->c.subject.name, sizeof(r->c.subject.name), "%.150s", name);
 	r->c.subject.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
@@ -250,9 +273,22 @@ static bool add_map(struct reader *r, const char *text)
 		return complain(r, "no such type of map");
 	if (map->type == BPF_MAP_TYPE_ARRAY_OF_MAPS)
 		snprintf(map->inner, sizeof(map->inner), "%s", text + at);
-	else
-		snprintf(map->value, sizeof(map->value), "%s", text + at);
+	else if (!value_add(&r->values, NULL, text + at, &map->value_type_id, &map->value_size))
+		return complain(r, "no such value");
+	map->key_type_id = r->values.int_id;
 	s->n_own++;
+	return true;
+}
+
+static bool add_object(struct reader *r, const char *text)
+{
+	char name[32];
+	u32 id, size;
+	int at = 0;
+
+	if (sscanf(text, "%31s %n", name, &at) != 1 || !at ||
+	    !value_add(&r->values, name, text + at, &id, &size))
+		return complain(r, "object NAME VALUE");
 	return true;
 }
 
@@ -279,12 +315,16 @@ static bool read_directive(struct reader *r, const char *line)
 		return set_flags(r, line + 6);
 	if (!strncmp(line, "map ", 4))
 		return add_map(r, line + 4);
+	if (!strncmp(line, "object ", 7))
+		return add_object(r, line + 7);
 	if (!strncmp(line, "attach ", 7))
 		r->c.subject.attach_type = (u32)atoi(line + 7);
 	else if (!strcmp(line, "license none"))
 		r->c.subject.gpl = false;
 	else if (!strcmp(line, "unprivileged"))
 		r->c.subject.unprivileged = true;
+	else if (!strcmp(line, "kernel linux"))
+		r->c.subject.linux_model = true;
 	else if (!strcmp(line, "btf"))
 		r->wants_btf = true;
 	else if (!strcmp(line, "accept"))
@@ -325,6 +365,7 @@ bool cases_read(const char *path, void (*run)(struct verifier_case *c, void *arg
 			ok = read_directive(&r, line);
 	}
 	ok = ok && finish_case(&r);
+	btf_builder_free(r.values.builder);
 	fclose(in);
 	vec_release(&r.insns);
 	return ok;

@@ -13,6 +13,8 @@
  *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps or
  *					percpu; VALUE in value.h's words, of array_of_maps the
  *					own map inside
+ *	object NAME VALUE		a struct of the program's BTF; type[NAME] is its id
+ *	kernel linux			Skep judges by this machine's BTF, or not at all
  *	accept				the verdict, or
  *	refuse [@INSN] WORDS		with words of the message; Linux must use them too
  *	linux accepts: WHY		where this differs from the Linux we follow
@@ -20,8 +22,8 @@
  *	linux says WORDS		the same refusal in other words
  *	linux skipped: WHY
  *
- * In code, map[NAME] is a fixture (subject.h), and ".raw CODE DST SRC OFF IMM" an instruction
- * that the assembler would not write. "call kfunc NAME" calls a kfunc.
+ * In code, map[NAME] is a fixture (subject.h) or a map of its own, and ".raw CODE DST SRC OFF IMM" an
+ * instruction that the assembler would not write. "call kfunc NAME" calls a kfunc.
  */
 #ifndef SKEP_TESTS_VERIFIER_CASE_H
 #define SKEP_TESTS_VERIFIER_CASE_H

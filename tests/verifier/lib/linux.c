@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Linux that this machine runs, as a judge. */
 #include "verifier/lib/subject.h"
-#include "verifier/lib/value.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -171,37 +170,30 @@ static void find_message(const char *log, struct verdict *v)
 	snprintf(v->message, sizeof(v->message), "%.*s", (int)len, best ? best : "");
 }
 
-static int own_map_create(const struct subject *s, u32 index)
+static int own_map_create(const struct subject *s, u32 index, int btf)
 {
 	const struct own_map *own = &s->own[index];
 	union bpf_attr attr = { .map_type = own->type, .key_size = 4, .value_size = 4,
 				.max_entries = own->max_entries, .map_flags = own->flags };
-	struct value_type value = { 0 };
-	int inner = -1, btf = -1, fd;
-	const void *raw;
-	u32 size;
+	int inner = -1, fd;
 
 	memcpy(attr.map_name, own->name, sizeof(attr.map_name));
 	for (u32 i = 0; own->inner[0] && i < index; i++)
 		if (!strcmp(s->own[i].name, own->inner))
-			attr.inner_map_fd = (u32)(inner = own_map_create(s, i));
-	if (own->value[0] && value_parse(own->value, &value)) {
-		raw = btf_builder_data(value.builder, &size);
-		attr.btf_fd = (u32)(btf = load_btf(raw, size));
-		attr.btf_key_type_id = value.int_id;
-		attr.btf_value_type_id = value.id;
-		attr.value_size = value.size;
+			attr.inner_map_fd = (u32)(inner = own_map_create(s, i, btf));
+	if (own->value_type_id) {
+		attr.btf_fd = (u32)btf;
+		attr.btf_key_type_id = own->key_type_id;
+		attr.btf_value_type_id = own->value_type_id;
+		attr.value_size = own->value_size;
 	}
 	fd = sys_bpf(BPF_MAP_CREATE, &attr, 64);
 	if (inner >= 0)
 		close(inner);
-	if (btf >= 0)
-		close(btf);
-	btf_builder_free(value.builder);
 	return fd;
 }
 
-static bool fill_maps(struct subject *s, struct verdict *v, int *own, u32 *n_own)
+static bool fill_maps(struct subject *s, int btf, struct verdict *v, int *own, u32 *n_own)
 {
 	for (u32 i = 0; i < s->n_maps; i++) {
 		const struct subject_map *m = &s->maps[i];
@@ -212,7 +204,7 @@ static bool fill_maps(struct subject *s, struct verdict *v, int *own, u32 *n_own
 			if (s->maps[j].fixture == m->fixture)
 				fd = s->insns[s->maps[j].insn].imm;
 		if (fd < 0 && m->fixture >= FIXTURE_COUNT) {
-			fd = own_map_create(s, m->fixture - FIXTURE_COUNT);
+			fd = own_map_create(s, m->fixture - FIXTURE_COUNT, btf);
 			if (fd >= 0)
 				own[(*n_own)++] = fd;
 		} else if (fd < 0) {
@@ -263,7 +255,7 @@ static bool fill_functions(struct subject *s, union bpf_attr *attr, struct verdi
 	return !missing;
 }
 
-static void load(struct subject *s, u32 log_level, struct verdict *v)
+static void load(struct subject *s, int btf, u32 log_level, struct verdict *v)
 {
 	union bpf_attr attr = {
 		.prog_type = s->prog_type,
@@ -273,7 +265,7 @@ static void load(struct subject *s, u32 log_level, struct verdict *v)
 		.prog_flags = s->prog_flags,
 		.expected_attach_type = s->attach_type,
 	};
-	int fd, btf = -1;
+	int fd;
 
 	if (!fill_functions(s, &attr, v))
 		return;
@@ -283,13 +275,7 @@ static void load(struct subject *s, u32 log_level, struct verdict *v)
 		attr.log_size = LOG_SIZE;
 		attr.log_level = log_level;
 	}
-	if (s->btf_size) {
-		btf = load_btf(s->btf, s->btf_size);
-		if (btf < 0) {
-			v->err = -errno;
-			snprintf(v->message, sizeof(v->message), "BTF_LOAD: %s", strerror(errno));
-			return;
-		}
+	if (s->n_func_info) {
 		attr.prog_btf_fd = (u32)btf;
 		attr.func_info = (u64)(uintptr_t)s->func_info;
 		attr.func_info_cnt = s->n_func_info;
@@ -308,8 +294,6 @@ static void load(struct subject *s, u32 log_level, struct verdict *v)
 	v->judged = true;
 	if (fd >= 0)
 		close(fd);
-	if (btf >= 0)
-		close(btf);
 	if (v->log)
 		find_message(v->log, v);
 }
@@ -326,7 +310,7 @@ static bool not_verified(const struct subject *s, const struct verdict *v)
 void judge_linux(struct subject *s, u32 log_level, struct verdict *v)
 {
 	const char *why = linux_unavailable();
-	int own[64];
+	int own[64], btf = -1;
 	u32 n_own = 0;
 
 	memset(v, 0, sizeof(*v));
@@ -336,8 +320,18 @@ void judge_linux(struct subject *s, u32 log_level, struct verdict *v)
 			 why ? why : "asked as root: no unprivileged verdict");
 		return;
 	}
-	if (fill_maps(s, v, own, &n_own))
-		load(s, log_level, v);
+	if (s->btf_size) {
+		btf = load_btf(s->btf, s->btf_size);
+		if (btf < 0) {
+			v->err = -errno;
+			snprintf(v->message, sizeof(v->message), "BTF_LOAD: %s", strerror(errno));
+			return;
+		}
+	}
+	if (fill_maps(s, btf, v, own, &n_own))
+		load(s, btf, log_level, v);
+	if (btf >= 0)
+		close(btf);
 	if (v->judged && not_verified(s, v)) {
 		v->judged = false;
 		snprintf(v->message, sizeof(v->message), "Linux does not verify it here (%s)",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Skep's verifier as a judge: called directly, with maps that have facts but no elements. */
 #include "verifier/lib/subject.h"
-#include "verifier/lib/value.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,9 +22,13 @@ static struct map maps[FIXTURE_COUNT];
 static struct map_facts inner = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
 				  .max_entries = 1 };
 
-static void describe_value(struct map_facts *facts)
+static const struct kernel_model *model_of(const struct subject *s);
+
+/* s: NULL for the fixtures. */
+static void describe_value(const struct subject *s, struct map_facts *facts)
 {
-	const struct record_kernel kernel = { model->btf, model->owned_types };
+	const struct kernel_model *by = s ? model_of(s) : model;
+	const struct record_kernel kernel = { by->btf, by->owned_types };
 
 	if (btf_record_parse(facts->btf, facts->btf_value_type_id, SPECIAL_IN_VALUES, &kernel,
 			     &facts->record))
@@ -54,67 +57,60 @@ static struct map *fixture_map(u32 i)
 		map->facts.btf = value_btf;
 		map->facts.btf_key_type_id = 1;
 		map->facts.btf_value_type_id = desc->value_type_id;
-		describe_value(&map->facts);
+		describe_value(NULL, &map->facts);
 	}
 	return map;
 }
 
 /* Of the subject that is judged. */
 static struct map own_maps[MAX_OWN_MAPS];
-static struct btf *own_btf[MAX_OWN_MAPS];
 static u32 n_own_maps;
 
-static void own_maps_release(void)
+static void own_maps_describe(const struct subject *s, struct btf *btf)
 {
-	for (u32 i = 0; i < MAX_OWN_MAPS; i++) {
-		btf_free(own_btf[i]);
-		own_btf[i] = NULL;
+	for (u32 n = 0; n < s->n_own; n++) {
+		const struct own_map *own = &s->own[n];
+		struct map_facts *facts = &own_maps[n].facts;
+
+		*facts = (struct map_facts){ .type = own->type, .key_size = 4, .value_size = 4,
+					     .max_entries = own->max_entries, .flags = own->flags };
+		own_maps[n].ops = map_ops_of(own->type);
+		snprintf(facts->name, sizeof(facts->name), "%s", own->name);
+		for (u32 i = 0; own->inner[0] && i < n; i++)
+			if (!strcmp(s->own[i].name, own->inner))
+				facts->inner = &own_maps[i].facts;
+		if (!own->value_type_id)
+			continue;
+		facts->btf = btf;
+		facts->btf_key_type_id = own->key_type_id;
+		facts->btf_value_type_id = own->value_type_id;
+		facts->value_size = own->value_size;
+		describe_value(s, facts);
 	}
-	n_own_maps = 0;
-}
-
-static bool own_map_describe(const struct subject *s, u32 index)
-{
-	const struct own_map *own = &s->own[index];
-	struct map_facts *facts = &own_maps[index].facts;
-	struct value_type value;
-	bool ok;
-	u32 size;
-
-	*facts = (struct map_facts){ .type = own->type, .key_size = 4, .value_size = 4,
-				     .max_entries = own->max_entries, .flags = own->flags };
-	own_maps[index].ops = map_ops_of(own->type);
-	snprintf(facts->name, sizeof(facts->name), "%s", own->name);
-	for (u32 i = 0; own->inner[0] && i < index; i++)
-		if (!strcmp(s->own[i].name, own->inner))
-			facts->inner = &own_maps[i].facts;
-	if (!own->value[0])
-		return facts->inner != NULL;
-	ok = value_parse(own->value, &value);
-	if (ok) {
-		const void *raw = btf_builder_data(value.builder, &size);
-
-		ok = raw && !btf_parse(raw, size, NULL, NULL, &own_btf[index]);
-	}
-	btf_builder_free(value.builder);
-	if (!ok)
-		return false;
-	facts->btf = own_btf[index];
-	facts->btf_key_type_id = value.int_id;
-	facts->btf_value_type_id = value.id;
-	facts->value_size = value.size;
-	describe_value(facts);
-	return true;
-}
-
-static bool own_maps_describe(const struct subject *s)
-{
-	own_maps_release();
-	for (u32 i = 0; i < s->n_own; i++)
-		if (!own_map_describe(s, i))
-			return false;
 	n_own_maps = s->n_own;
-	return true;
+}
+
+/* By this machine's kernel, made once. */
+static struct kernel_model *linux_model(void)
+{
+	static struct kernel_model *found;
+	static bool tried;
+	static u8 data[32 << 20];
+	struct text log = { 0 };
+	FILE *f = tried ? NULL : fopen("/sys/kernel/btf/vmlinux", "r");
+	size_t size = f ? fread(data, 1, sizeof(data), f) : 0;
+
+	tried = true;
+	if (f)
+		fclose(f);
+	if (size && model_linux_new(data, (u32)size, &log, &found))
+		found = NULL;
+	return found;
+}
+
+static const struct kernel_model *model_of(const struct subject *s)
+{
+	return s->linux_model ? linux_model() : model;
 }
 
 /* The fd of a fixture is its number and 100: never one that a program names by chance. */
@@ -145,9 +141,10 @@ static bool setup(struct verdict *v)
 	return true;
 }
 
-static u32 kfunc_id(const char *name)
+static u32 kfunc_id(const struct subject *s, const char *name)
 {
-	s32 id = model->btf ? btf_find(model->btf, name, BTF_KIND_FUNC) : -1;
+	const struct btf *btf = model_of(s)->btf;
+	s32 id = btf ? btf_find(btf, name, BTF_KIND_FUNC) : -1;
 
 	return id < 0 ? 0 : (u32)id;
 }
@@ -195,8 +192,10 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	if (model_prog_type(model, s->prog_type))
 		request.expected_attach_type =
 		    model_attach_type(model_prog_type(model, s->prog_type), s->attach_type);
-	if (!own_maps_describe(s)) {
-		snprintf(v->message, sizeof(v->message), "a map of its own has no good description");
+	if (s->linux_model)
+		request.model = linux_model();
+	if (!request.model) {
+		snprintf(v->message, sizeof(v->message), "no BTF of a Linux here");
 		return;
 	}
 	if (options->max_processed) {
@@ -211,16 +210,17 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	for (u32 i = 0; i < s->n_maps; i++)
 		s->insns[s->maps[i].insn].imm = SKEP_FIXTURE_FD(s->maps[i].fixture);
 	for (u32 i = 0; i < s->n_kfuncs; i++)
-		s->insns[s->kfuncs[i].insn].imm = (s32)kfunc_id(s->kfuncs[i].name);
+		s->insns[s->kfuncs[i].insn].imm = (s32)kfunc_id(s, s->kfuncs[i].name);
 	if (s->attach_to[0])
-		request.attach_btf_id = kfunc_id(s->attach_to);
+		request.attach_btf_id = kfunc_id(s, s->attach_to);
 	v->judged = true;
 	if (s->btf_size && btf_parse(s->btf, s->btf_size, NULL, NULL, &btf)) {
 		v->err = -EINVAL;
 		snprintf(v->message, sizeof(v->message), "BTF does not parse");
 		return;
 	}
-	request.btf = btf;
+	own_maps_describe(s, btf);
+	request.btf = s->n_func_info ? btf : NULL;
 	v->ns = now();
 	v->err = verify(&request, &result);
 	v->ns = now() - v->ns;

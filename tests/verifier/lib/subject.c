@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "btf/btf.h"
 #include "isa/insn.h"
 
 const struct fixture_desc fixtures[FIXTURE_COUNT] = {
@@ -112,27 +113,37 @@ static u32 function_starts(const struct subject *s, u32 *starts, u32 max)
 	return n;
 }
 
-/*
- *	[1] int  [2] int (void)  [3...] functions
- */
-void subject_describe_functions(struct subject *s)
+void subject_add_functions(struct subject *s, struct btf_builder *b, u32 int_id)
 {
-	static const char names[] = "\0int\0f";
-	struct btf_header header = { .magic = BTF_MAGIC,
-				     .version = BTF_VERSION,
-				     .hdr_len = sizeof(header),
-				     .str_len = sizeof(names) };
-	u32 *at = (u32 *)(s->btf + sizeof(header)), starts[ARRAY_SIZE(s->func_info)];
+	s32 proto = btf_add_func_proto(b, int_id);
+	u32 starts[ARRAY_SIZE(s->func_info)];
 
 	s->n_func_info = function_starts(s, starts, ARRAY_SIZE(starts));
-	memcpy(at, (u32[]){ 1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32 }, 16);
-	memcpy(at + 4, (u32[]){ 0, BTF_KIND_FUNC_PROTO << 24, 1 }, 12);
-	for (u32 i = 0; i < s->n_func_info; i++) {
-		memcpy(at + 7 + 3 * i, (u32[]){ 5, BTF_KIND_FUNC << 24, 2 }, 12);
-		s->func_info[i] = (struct bpf_func_info){ starts[i], 3 + i };
+	for (u32 i = 0; i < s->n_func_info; i++)
+		s->func_info[i] = (struct bpf_func_info){
+			starts[i], (u32)btf_add_func(b, "f", (u32)proto, BTF_FUNC_STATIC)
+		};
+}
+
+bool subject_take_btf(struct subject *s, struct btf_builder *b)
+{
+	const void *raw = btf_builder_data(b, &s->btf_size);
+
+	if (!raw || s->btf_size > sizeof(s->btf)) {
+		s->btf_size = 0;
+		return false;
 	}
-	header.type_len = header.str_off = 28 + 12 * s->n_func_info;
-	memcpy(s->btf, &header, sizeof(header));
-	memcpy(s->btf + sizeof(header) + header.type_len, names, sizeof(names));
-	s->btf_size = (u32)(sizeof(header) + header.type_len + sizeof(names));
+	memcpy(s->btf, raw, s->btf_size);
+	return true;
+}
+
+void subject_describe_functions(struct subject *s)
+{
+	struct btf_builder *b = btf_builder_new();
+
+	if (!b)
+		return;
+	subject_add_functions(s, b, (u32)btf_add_int(b, "int", 4, BTF_INT_SIGNED));
+	subject_take_btf(s, b);
+	btf_builder_free(b);
 }

@@ -65,11 +65,11 @@ extern const struct fixture_desc fixtures[FIXTURE_COUNT];
 /* Raw BTF that types the values of spin_lock, sk_storage, timer and kptr. */
 const void *fixture_btf(u32 *size);
 
-/* A map beside the fixtures: keys of four bytes, values as value.h describes them. */
+/* A map beside the fixtures: keys of four bytes, values described in the subject's BTF. */
 struct own_map {
 	char name[16];
 	u32 type, max_entries, flags;
-	char value[120];
+	u32 key_type_id, value_type_id, value_size;
 	char inner[16]; /* maps of maps: the own map that is the template */
 };
 
@@ -89,6 +89,7 @@ struct subject {
 	char name[160];
 	u32 prog_type, attach_type, prog_flags;
 	bool gpl, unprivileged;
+	bool linux_model; /* Skep judges by this machine's BTF */
 	struct bpf_insn *insns;
 	u32 n_insns;
 	struct own_map own[MAX_OWN_MAPS];
@@ -98,7 +99,7 @@ struct subject {
 	struct subject_kfunc kfuncs[8];
 	struct bpf_func_info func_info[32];
 	char attach_to[60]; /* kernel function of a tracing or LSM program */
-	u8 btf[2048];	    /* raw, when n_func_info */
+	u8 btf[4096];	    /* raw, of functions and own maps; btf_size 0: none */
 };
 
 struct verdict {
@@ -132,8 +133,13 @@ void judge_skep_with(struct subject *subject, const struct judge_options *option
 		     struct verdict *verdict);
 /* Instructions name a fixture to Skep's verifier by this number. */
 #define SKEP_FIXTURE_FD(fixture) ((s32)(fixture) + 100)
+struct btf_builder;
 /* Gives the program BTF and func_info: "int f(void)" for each function. */
 void subject_describe_functions(struct subject *subject);
+/* Adds the functions to BTF that has an int already, and fills func_info. */
+void subject_add_functions(struct subject *subject, struct btf_builder *builder, u32 int_id);
+/* Takes over the builder's bytes. False: they are too many. */
+bool subject_take_btf(struct subject *subject, struct btf_builder *builder);
 
 /* log: also keep the log of that level (0: none). */
 void judge_skep(struct subject *subject, u32 log_level, struct verdict *verdict);

@@ -10,9 +10,9 @@
 #define MAX_MEMBERS 32
 
 struct parser {
+	struct values *values;
 	struct btf_builder *b;
 	const char *at;
-	u32 int_id, long_id;
 };
 
 struct member {
@@ -37,7 +37,7 @@ static const struct {
 #undef SPECIAL
 };
 
-static bool parse_struct(struct parser *p, struct member *out);
+static bool parse_struct(struct parser *p, const char *name, struct member *out);
 
 static struct member special(struct parser *p, enum special_kind kind)
 {
@@ -49,8 +49,13 @@ static struct member special(struct parser *p, enum special_kind kind)
 
 static struct member pointer(struct parser *p, const char *tag, const char *target)
 {
-	u32 id = (u32)btf_add_struct(p->b, target, 0, false);
+	u32 id = 0;
 
+	for (u32 i = 0; i < p->values->n_named; i++)
+		if (!strcmp(p->values->named[i].name, target))
+			id = p->values->named[i].id;
+	if (!id)
+		id = (u32)btf_add_struct(p->b, target, 0, false);
 	id = (u32)btf_add_type_tag(p->b, tag, id);
 	return (struct member){ (u32)btf_add_ptr(p->b, id), 8, 8, 0 };
 }
@@ -70,11 +75,11 @@ static bool parse_word(struct parser *p, const char *word, struct member *out)
 			return true;
 		}
 	if (!strcmp(word, "int"))
-		*out = (struct member){ p->int_id, 4, 4, 0 };
+		*out = (struct member){ p->values->int_id, 4, 4, 0 };
 	else if (!strcmp(word, "bits"))
-		*out = (struct member){ p->int_id, 4, 4, 4 };
+		*out = (struct member){ p->values->int_id, 4, 4, 4 };
 	else if (!strcmp(word, "long"))
-		*out = (struct member){ p->long_id, 8, 8, 0 };
+		*out = (struct member){ p->values->long_id, 8, 8, 0 };
 	else if (second) {
 		snprintf(tag, sizeof(tag), "%.*s", (int)(second - colon - 1), colon + 1);
 		*out = pointer(p, tag, second + 1);
@@ -101,7 +106,7 @@ static bool next_member(struct parser *p, struct member *out)
 		return false;
 	if (*p->at == '{') {
 		p->at++;
-		if (!parse_struct(p, out) || *p->at != '}') {
+		if (!parse_struct(p, "value", out) || *p->at != '}') {
 			p->at = NULL;
 			return false;
 		}
@@ -119,14 +124,14 @@ static bool next_member(struct parser *p, struct member *out)
 		u32 count = (u32)strtoul(p->at + 1, (char **)&p->at, 10);
 
 		p->at++;
-		out->type = (u32)btf_add_array(p->b, out->type, p->int_id, count);
+		out->type = (u32)btf_add_array(p->b, out->type, p->values->int_id, count);
 		out->size *= count;
 	}
 	return true;
 }
 
 /* Members first, for a struct's own are added right behind it. */
-static bool parse_struct(struct parser *p, struct member *out)
+static bool parse_struct(struct parser *p, const char *name, struct member *out)
 {
 	struct member members[MAX_MEMBERS];
 	u32 n = 0, off = 0, offs[MAX_MEMBERS];
@@ -142,28 +147,37 @@ static bool parse_struct(struct parser *p, struct member *out)
 	if (!p->at)
 		return false;
 	out->size = (u32)align_up(off, out->align);
-	out->type = (u32)btf_add_struct(p->b, "value", out->size, false);
+	out->type = (u32)btf_add_struct(p->b, name, out->size, false);
 	for (u32 i = 0; i < n; i++)
 		btf_add_member(p->b, "m", members[i].type, offs[i] * 8 + (members[i].bits ? 2 : 0),
 			       members[i].bits);
 	return true;
 }
 
-bool value_parse(const char *text, struct value_type *out)
+bool values_begin(struct values *values)
 {
-	struct parser p = { .b = btf_builder_new(), .at = text };
+	memset(values, 0, sizeof(*values));
+	values->builder = btf_builder_new();
+	if (!values->builder)
+		return false;
+	values->int_id = (u32)btf_add_int(values->builder, "int", 4, BTF_INT_SIGNED);
+	values->long_id = (u32)btf_add_int(values->builder, "long", 8, BTF_INT_SIGNED);
+	return true;
+}
+
+bool value_add(struct values *values, const char *name, const char *text, u32 *id, u32 *size)
+{
+	struct parser p = { .values = values, .b = values->builder, .at = text };
 	struct member value;
 
-	memset(out, 0, sizeof(*out));
-	out->builder = p.b;
-	if (!p.b)
+	if (!parse_struct(&p, name ? name : "value", &value) || *p.at)
 		return false;
-	p.int_id = (u32)btf_add_int(p.b, "int", 4, BTF_INT_SIGNED);
-	p.long_id = (u32)btf_add_int(p.b, "long", 8, BTF_INT_SIGNED);
-	if (!parse_struct(&p, &value) || *p.at)
-		return false;
-	out->int_id = p.int_id;
-	out->id = value.type;
-	out->size = value.size;
+	*id = value.type;
+	*size = value.size;
+	if (name && values->n_named < ARRAY_SIZE(values->named)) {
+		snprintf(values->named[values->n_named].name, sizeof(values->named[0].name), "%s",
+			 name);
+		values->named[values->n_named++].id = value.type;
+	}
 	return true;
 }
