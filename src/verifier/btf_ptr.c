@@ -24,7 +24,7 @@ const struct btf *btf_of(const struct env *env, const struct reg *reg)
 	return reg->flags & REG_OWN_TYPE ? env->req->btf : env->req->model->btf;
 }
 
-static const char *struct_name(const struct btf *btf, u32 id)
+const char *btf_struct_name(const struct btf *btf, u32 id)
 {
 	const struct btf_type *type = btf ? btf_type(btf, id) : NULL;
 
@@ -47,7 +47,7 @@ bool btf_is_trusted(const struct reg *reg)
 /* flags of a pointer read through a trusted or RCU pointer. */
 static u32 member_flags(struct env *env, const struct reg *ptr, const struct walk *walk)
 {
-	const char *owner = struct_name(btf_of(env, ptr), walk->owner_id);
+	const char *owner = btf_struct_name(btf_of(env, ptr), walk->owner_id);
 	enum member_trust trust = btf_member_trust(owner, walk->field);
 	u32 tagged = (walk->in_union ? REG_UNTRUSTED : 0) |
 		     (walk->tags & WALK_TAG_PERCPU ? REG_PERCPU : 0) |
@@ -139,12 +139,58 @@ static int check_address(struct env *env, u32 regno, const struct reg *ptr, s64 
 	return 0;
 }
 
+int btf_object_load(struct env *env, const struct reg *ptr, s64 at, u32 size, struct reg *loaded)
+{
+	struct walk walk;
+	int what = btf_walk(env, btf_of(env, ptr), ptr->btf_id, (u32)at, size, &walk);
+
+	if (what < 0)
+		return what;
+	env->aux[env->at].probe = !(ptr->flags & REG_OWN_TYPE) || (ptr->flags & REG_UNTRUSTED);
+	if (loaded)
+		load_result(env, ptr, &walk, what, loaded);
+	return 0;
+}
+
+/* The members that programs of some types may write. */
+static const struct {
+	const char *owner, *member;
+	u64 prog_types;
+} writable[] = {
+#define NETWORK (1u << BPF_PROG_TYPE_SCHED_CLS | 1u << BPF_PROG_TYPE_SCHED_ACT | 1u << BPF_PROG_TYPE_XDP)
+	{ "nf_conn", "mark", NETWORK },
+	{ "nf_conn___init", "mark", NETWORK },
+};
+
+static int check_write_to(struct env *env, const struct btf *btf, const char *name, s64 at, u32 size)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(writable); i++) {
+		s32 id = btf_find(btf, "nf_conn", BTF_KIND_STRUCT);
+		struct btf_field field;
+		s64 end;
+
+		if (!str_eq(writable[i].owner, name) || env->type->type >= 64 ||
+		    !(writable[i].prog_types >> env->type->type & 1))
+			continue;
+		if (id <= 0 || btf_find_member(btf, (u32)id, writable[i].member, &field) ||
+		    at != field.bit_offset / 8)
+			return refuse(env, -EACCES, "readonly-memory",
+				      "no write support to nf_conn at off %lld", (long long)at);
+		end = at + btf_size(btf, field.type_id);
+		if (at + size <= end)
+			return 0;
+		return refuse(env, -EACCES, "out-of-bounds",
+			      "write access at off %lld with size %u beyond the member of nf_conn ended at %lld",
+			      (long long)at, size, (long long)end);
+	}
+	return refuse(env, -EACCES, "readonly-memory", "only read is supported");
+}
+
 int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded)
 {
 	const struct btf *btf = btf_of(env, ptr);
-	const char *name = struct_name(btf, ptr->btf_id);
-	struct walk walk;
+	const char *name = btf_struct_name(btf, ptr->btf_id);
 	s64 at = 0;
 	int err = check_rights(env, ptr, name);
 
@@ -155,16 +201,8 @@ int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 s
 	if (ptr->flags & REG_OWN_TYPE)
 		err = own_access(env, ptr, at, size, access);
 	else if (access != ACCESS_READ)
-		err = refuse(env, -EACCES, "readonly-memory", "only read is supported");
-	if (err)
-		return err;
-	err = btf_walk(env, btf, ptr->btf_id, (u32)at, size, &walk);
-	if (err < 0)
-		return err;
-	env->aux[env->at].probe = !(ptr->flags & REG_OWN_TYPE) || (ptr->flags & REG_UNTRUSTED);
-	if (loaded)
-		load_result(env, ptr, &walk, err, loaded);
-	return 0;
+		return check_write_to(env, btf, name, at, size);
+	return err ? err : btf_object_load(env, ptr, at, size, loaded);
 }
 
 /* ---- arguments ---- */
@@ -221,7 +259,7 @@ int kfunc_btf_arg(struct env *env, struct kfunc_call *call, struct kfunc_arg *ar
 	const struct reg *reg = &arg->reg;
 	u32 want = arg->target_id, id = kernel_struct(env, reg);
 	const struct btf *btf = btf_of(env, reg);
-	const char *name = struct_name(btf, id), *want_name = arg->target_name;
+	const char *name = btf_struct_name(btf, id), *want_name = arg->target_name;
 	char text[REG_NAME_SIZE];
 	bool strict;
 	s32 map;

@@ -185,6 +185,8 @@ static void put_reg(const struct env *env, struct text *log, const struct reg *r
 		return;
 	}
 	text_put(log, reg_name(env, reg, name));
+	if (reg->kind == REG_BTF)
+		text_put(log, btf_struct_name(btf_of(env, reg), reg->btf_id));
 	if (reg->kind != REG_SCALAR) {
 		put_pointer(env, log, reg);
 		return;

@@ -315,8 +315,8 @@ static int note_pointer(struct env *env, const struct reg *ptr)
 	struct insn_aux *aux = &env->aux[env->at];
 	u8 kind = ptr->kind;
 
-	/* Through either of these a load probes; objects of the program's own are memory. */
-	if (kind == REG_MEM && (ptr->flags & REG_UNTRUSTED))
+	/* Through any of these a load probes; objects of the program's own are memory. */
+	if (kind == REG_MAP || (kind == REG_MEM && (ptr->flags & REG_UNTRUSTED)))
 		kind = REG_BTF;
 	else if (kind == REG_BTF && (ptr->flags & REG_OWN_TYPE) && !(ptr->flags & REG_UNTRUSTED))
 		kind = REG_MEM;
@@ -366,6 +366,8 @@ static int mem_access(struct env *env, const struct mem_op *op)
 		return access_ctx(env, &ptr, op);
 	case REG_BTF:
 		return btf_access(env, op->regno, &ptr, op->off, op->size, op->access, op->loaded);
+	case REG_MAP:
+		return map_access(env, op->regno, &ptr, op->off, op->size, op->access, op->loaded);
 	case REG_SOCKET:
 	case REG_SOCK_COMMON:
 	case REG_TCP_SOCK:

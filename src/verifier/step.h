@@ -126,6 +126,15 @@ int flow_keys_access(struct env *env, const struct reg *ptr, s64 off, u32 size);
 /* ---- btf_ptr.c ---- */
 /* Whose ids a REG_BTF's btf_id is: the kernel's or the program's own. */
 const struct btf *btf_of(const struct env *env, const struct reg *reg);
+/* "?" without. */
+const char *btf_struct_name(const struct btf *btf, u32 id);
+/* What a read of size bytes at that offset of the object yields. */
+int btf_object_load(struct env *env, const struct reg *ptr, s64 at, u32 size, struct reg *loaded);
+
+/* ---- map_ptr.c ---- */
+/* A read of the kernel's struct behind a map. */
+int map_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
+	       enum access access, struct reg *loaded);
 /* The object lives, and will while the program runs or until it releases it. */
 bool btf_is_trusted(const struct reg *reg);
 /* An argument: only a known distance from the object's start is allowed. */

@@ -19,7 +19,7 @@ struct reader {
 	char code[1 << 16];
 	size_t code_len;
 	struct bpf_insn raw[64];
-	char kfunc[64][60]; /* that the raw instruction calls; "": none */
+	char raw_name[64][60]; /* of the kernel's function, struct or variable that it names */
 	u32 n_raw;
 	insn_vec insns;
 	struct values values; /* BTF of its own maps and objects */
@@ -82,14 +82,14 @@ static int map_of(const struct reader *r, const char *name, size_t len)
 }
 
 /* An instruction that stands in the text as a mark. */
-static bool add_raw(struct reader *r, struct bpf_insn insn, const char *kfunc)
+static bool add_raw(struct reader *r, struct bpf_insn insn, const char *name)
 {
 	char text[40];
 
 	if (r->n_raw == ARRAY_SIZE(r->raw))
 		return complain(r, "too many raw instructions");
 	snprintf(text, sizeof(text), "\tr9 = %d\n", RAW_MARK + (int)r->n_raw);
-	snprintf(r->kfunc[r->n_raw], sizeof(r->kfunc[0]), "%s", kfunc);
+	snprintf(r->raw_name[r->n_raw], sizeof(r->raw_name[0]), "%s", name);
 	r->raw[r->n_raw++] = insn;
 	return add_code(r, text);
 }
@@ -119,6 +119,14 @@ static bool add_code_line(struct reader *r, const char *line)
 	if (sscanf(line, " call kfunc %59s", text) == 1)
 		return add_raw(r, (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
 						     .src_reg = BPF_PSEUDO_KFUNC_CALL }, text);
+	if (sscanf(line, " r%u = ktype[%59[^]]]", &dst, text) == 2)
+		return add_raw(r, (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K,
+						     .dst_reg = dst & 15 }, text);
+	if (sscanf(line, " r%u = ksym[%59[^]]]", &dst, text) == 2)
+		return add_raw(r, (struct bpf_insn){ .code = BPF_LD | BPF_IMM | BPF_DW,
+						     .dst_reg = dst & 15,
+						     .src_reg = BPF_PSEUDO_BTF_ID }, text) &&
+		       add_raw(r, (struct bpf_insn){ 0 }, "");
 	if (type) {
 		n = strcspn(type + 5, "]");
 		snprintf(text, sizeof(text), "%.*s%u%s\n", (int)(type - line), line,
@@ -139,20 +147,32 @@ static bool add_code_line(struct reader *r, const char *line)
 
 /* ---- from assembled text to a subject ---- */
 
+/* The instruction gets the id of that name when it is judged. */
+static void name_insn(struct subject *s, u32 i, const char name[60])
+{
+	if (insn_is_call(&s->insns[i]) && s->n_kfuncs < ARRAY_SIZE(s->kfuncs)) {
+		s->kfuncs[s->n_kfuncs].insn = i;
+		memcpy(s->kfuncs[s->n_kfuncs++].name, name, sizeof(s->kfuncs[0].name));
+	} else if (s->n_types < ARRAY_SIZE(s->types)) {
+		s->types[s->n_types].insn = i;
+		memcpy(s->types[s->n_types++].name, name, sizeof(s->types[0].name));
+	}
+}
+
 static void replace_marks(struct reader *r)
 {
 	struct subject *s = &r->c.subject;
 
-	vec_for_each(insn, &r->insns) {
-		u32 raw = (u32)insn->imm - RAW_MARK;
+	s->insns = r->insns.data;
+	for (u32 i = 0; i < r->insns.len; i++) {
+		struct bpf_insn *insn = &r->insns.data[i];
+		u32 mark = (u32)insn->imm - RAW_MARK;
 
-		if (insn->code != (BPF_ALU64 | BPF_MOV | BPF_K) || raw >= r->n_raw)
+		if (insn->code != (BPF_ALU64 | BPF_MOV | BPF_K) || mark >= r->n_raw)
 			continue;
-		*insn = r->raw[raw];
-		if (!r->kfunc[raw][0] || s->n_kfuncs == ARRAY_SIZE(s->kfuncs))
-			continue;
-		s->kfuncs[s->n_kfuncs].insn = (u32)(insn - r->insns.data);
-		memcpy(s->kfuncs[s->n_kfuncs++].name, r->kfunc[raw], sizeof(r->kfunc[raw]));
+		*insn = r->raw[mark];
+		if (r->raw_name[mark][0])
+			name_insn(s, i, r->raw_name[mark]);
 	}
 	for (u32 i = 0; i < r->insns.len; i++) {
 		struct bpf_insn *insn = &r->insns.data[i];

@@ -9,12 +9,14 @@
  *	license none			not GPL compatible
  *	flags strict|unaligned|sleepable
  *	unprivileged
+ *	kernel linux			judged by the rules of the Linux whose BTF this machine has (its
+ *					functions, structs, variables: call kfunc NAME, ktype[NAME], ksym[NAME]);
+ *					skipped where one of them is missing
  *	btf				describe the functions; done anyway when there are callbacks
  *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps or
  *					percpu; VALUE in value.h's words, of array_of_maps the
  *					own map inside
  *	object NAME VALUE		a struct of the program's BTF; type[NAME] is its id
- *	kernel linux			Skep judges by this machine's BTF, or not at all
  *	accept				the verdict, or
  *	refuse [@INSN] WORDS		with words of the message; Linux must use them too
  *	linux accepts: WHY		where this differs from the Linux we follow

@@ -94,8 +94,8 @@ const char *linux_unavailable(void)
 	return why;
 }
 
-/* The type id of a function in the kernel's own BTF, 0 when there is none. */
-static u32 kernel_func_id(const char *name)
+/* The type id of that name and kind in the kernel's own BTF, 0 when there is none. */
+static u32 kernel_id(const char *name, u32 want)
 {
 	static u8 *data;
 	static const struct btf_header *header;
@@ -122,7 +122,7 @@ static u32 kernel_func_id(const char *name)
 	for (; at < end; id++) {
 		u32 kind = BTF_INFO_KIND(at[1]), vlen = BTF_INFO_VLEN(at[1]);
 
-		if (kind == BTF_KIND_FUNC &&
+		if (kind == want &&
 		    !strcmp((char *)data + header->hdr_len + header->str_off + at[0], name))
 			return id;
 		at += 3;
@@ -137,6 +137,11 @@ static u32 kernel_func_id(const char *name)
 			at += 2 * vlen;
 	}
 	return 0;
+}
+
+static u32 kernel_func_id(const char *name)
+{
+	return kernel_id(name, BTF_KIND_FUNC);
 }
 
 /* The last line that is about the program: not a register state, not the summary. */
@@ -249,6 +254,14 @@ static bool fill_functions(struct subject *s, union bpf_attr *attr, struct verdi
 		s->insns[s->kfuncs[i].insn].imm = (s32)kernel_func_id(s->kfuncs[i].name);
 		if (!s->insns[s->kfuncs[i].insn].imm)
 			missing = s->kfuncs[i].name;
+	}
+	for (u32 i = 0; i < s->n_types; i++) {
+		struct bpf_insn *insn = &s->insns[s->types[i].insn];
+		bool is_var = BPF_CLASS(insn->code) == BPF_LD;
+
+		insn->imm = (s32)kernel_id(s->types[i].name, is_var ? BTF_KIND_VAR : BTF_KIND_STRUCT);
+		if (!insn->imm)
+			missing = s->types[i].name;
 	}
 	if (missing)
 		snprintf(v->message, sizeof(v->message), "no function %s in this kernel", missing);

@@ -141,12 +141,33 @@ static bool setup(struct verdict *v)
 	return true;
 }
 
-static u32 kfunc_id(const struct subject *s, const char *name)
+static u32 id_of(const struct subject *s, const char *name, u32 kind)
 {
 	const struct btf *btf = model_of(s)->btf;
-	s32 id = btf ? btf_find(btf, name, BTF_KIND_FUNC) : -1;
+	s32 id = btf ? btf_find(btf, name, kind) : -1;
 
 	return id < 0 ? 0 : (u32)id;
+}
+
+/* A name that this kernel does not have; NULL: all are there. */
+static const char *fill_names(struct subject *s)
+{
+	const char *missing = NULL;
+
+	for (u32 i = 0; i < s->n_kfuncs; i++) {
+		s->insns[s->kfuncs[i].insn].imm = (s32)id_of(s, s->kfuncs[i].name, BTF_KIND_FUNC);
+		if (!s->insns[s->kfuncs[i].insn].imm)
+			missing = s->kfuncs[i].name;
+	}
+	for (u32 i = 0; i < s->n_types; i++) {
+		struct bpf_insn *insn = &s->insns[s->types[i].insn];
+		bool is_var = BPF_CLASS(insn->code) == BPF_LD;
+
+		insn->imm = (s32)id_of(s, s->types[i].name, is_var ? BTF_KIND_VAR : BTF_KIND_STRUCT);
+		if (!insn->imm)
+			missing = s->types[i].name;
+	}
+	return missing;
 }
 
 static u64 now(void)
@@ -161,6 +182,7 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 {
 	u32 log_level = options->log_level;
 	struct kernel_model impatient;
+	const char *missing;
 	struct text log = { 0 };
 	struct btf *btf = NULL;
 	struct verify_result result = { 0 };
@@ -209,10 +231,13 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 	}
 	for (u32 i = 0; i < s->n_maps; i++)
 		s->insns[s->maps[i].insn].imm = SKEP_FIXTURE_FD(s->maps[i].fixture);
-	for (u32 i = 0; i < s->n_kfuncs; i++)
-		s->insns[s->kfuncs[i].insn].imm = (s32)kfunc_id(s, s->kfuncs[i].name);
+	missing = fill_names(s);
+	if (missing && s->linux_model) {
+		snprintf(v->message, sizeof(v->message), "this machine's BTF has no %s", missing);
+		return;
+	}
 	if (s->attach_to[0])
-		request.attach_btf_id = kfunc_id(s, s->attach_to);
+		request.attach_btf_id = id_of(s, s->attach_to, BTF_KIND_FUNC);
 	v->judged = true;
 	if (s->btf_size && btf_parse(s->btf, s->btf_size, NULL, NULL, &btf)) {
 		v->err = -EINVAL;

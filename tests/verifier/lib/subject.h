@@ -85,6 +85,12 @@ struct subject_kfunc {
 	char name[60];
 };
 
+/* A number that is an id of the kernel's BTF: of a struct, or (with slot 1 for its BTF) a variable. */
+struct subject_type {
+	u32 insn;
+	char name[60];
+};
+
 struct subject {
 	char name[160];
 	u32 prog_type, attach_type, prog_flags;
@@ -94,9 +100,10 @@ struct subject {
 	u32 n_insns;
 	struct own_map own[MAX_OWN_MAPS];
 	u32 n_own;
-	u32 n_maps, n_kfuncs, n_func_info, btf_size;
+	u32 n_maps, n_kfuncs, n_types, n_func_info, btf_size;
 	struct subject_map maps[64];
-	struct subject_kfunc kfuncs[8];
+	struct subject_kfunc kfuncs[16];
+	struct subject_type types[8];
 	struct bpf_func_info func_info[32];
 	char attach_to[60]; /* kernel function of a tracing or LSM program */
 	u8 btf[4096];	    /* raw, of functions and own maps; btf_size 0: none */
