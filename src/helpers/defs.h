@@ -89,7 +89,7 @@ HELPER(65, xdp_adjust_tail, HAVE, MOVES, RET_INTEGER, (CTX, ANY))
 HELPER(66, skb_get_xfrm_state, LACK, 0, RET_INTEGER, (CTX, ANY, OUT, SIZE, ANY))
 HELPER(67, get_stack, LACK, GPL | BOUNDED, RET_INTEGER, (CTX, OUT, SIZE0, ANY))
 HELPER(68, skb_load_bytes_relative, HAVE, 0, RET_INTEGER, (CTX, ANY, OUT, SIZE, ANY))
-HELPER(69, fib_lookup, LACK, GPL, RET_INTEGER, (CTX, MEM, SIZE, ANY))
+HELPER(69, fib_lookup, LACK, GPL, RET_INTEGER, (CTX, INOUT, SIZE, ANY))
 HELPER(70, sock_hash_update, LACK, PACKET, RET_INTEGER, (CTX, MAP, KEY, ANY))
 HELPER(71, msg_redirect_hash, LACK, 0, RET_INTEGER, (CTX, MAP, KEY, ANY))
 HELPER(72, sk_redirect_hash, LACK, 0, RET_INTEGER, (CTX, MAP, KEY, ANY))
@@ -122,7 +122,7 @@ HELPER(98, get_listener_sock, LACK, 0, OPT_RET(SOCKET), (SOCK))
 HELPER(99, skc_lookup_tcp, LACK, PACKET, OPT_RET(SOCK_COMMON) | RET_ACQUIRES,
        (CTX, IN, SIZE, ANY, ANY))
 HELPER(100, tcp_check_syncookie, LACK, GPL | PACKET, RET_INTEGER, (BTF_SOCK, IN, SIZE, IN, SIZE))
-HELPER(101, sysctl_get_name, LACK, 0, RET_INTEGER, (CTX, MEM, SIZE, ANY))
+HELPER(101, sysctl_get_name, LACK, 0, RET_INTEGER, (CTX, INOUT, SIZE, ANY))
 HELPER(102, sysctl_get_current_value, LACK, 0, RET_INTEGER, (CTX, OUT, SIZE))
 HELPER(103, sysctl_get_new_value, LACK, 0, RET_INTEGER, (CTX, OUT, SIZE))
 HELPER(104, sysctl_set_new_value, LACK, 0, RET_INTEGER, (CTX, IN, SIZE))
@@ -141,7 +141,7 @@ HELPER(115, probe_read_kernel_str, HAVE, GPL | BOUNDED, RET_INTEGER, (OUT, SIZE0
 HELPER(116, tcp_send_ack, LACK, 0, RET_INTEGER, (BTF, ANY), .arg_btf = { [0] = "tcp_sock" })
 HELPER(117, send_signal_thread, LACK, 0, RET_INTEGER, (ANY))
 HELPER(118, jiffies64, HAVE, 0, RET_INTEGER, (NOTHING))
-HELPER(119, read_branch_records, LACK, GPL, RET_INTEGER, (CTX, OPT(MEM), SIZE0, ANY))
+HELPER(119, read_branch_records, LACK, GPL, RET_INTEGER, (CTX, OPT(INOUT), SIZE0, ANY))
 HELPER(120, get_ns_current_pid_tgid, HAVE, 0, RET_INTEGER, (ANY, ANY, OUT, SIZE))
 HELPER(121, xdp_output, LACK, GPL, RET_INTEGER, (BTF, MAP, ANY, IN, SIZE0),
        .arg_btf = { [0] = "xdp_buff" })
@@ -172,12 +172,12 @@ HELPER(141, get_task_stack, LACK, BOUNDED, RET_INTEGER, (BTF, OUT, SIZE0, ANY),
 HELPER(142, load_hdr_opt, LACK, 0, RET_INTEGER, (CTX, INOUT, SIZE, ANY))
 HELPER(143, store_hdr_opt, LACK, MOVES, RET_INTEGER, (CTX, IN, SIZE, ANY))
 HELPER(144, reserve_hdr_opt, LACK, 0, RET_INTEGER, (CTX, ANY, ANY))
-HELPER(145, inode_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, BTF, OPT(VALUE), ANY),
+HELPER(145, inode_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, OPT(BTF), OPT(VALUE), ANY),
        .arg_btf = { [1] = "inode" })
-HELPER(146, inode_storage_delete, LACK, 0, RET_INTEGER, (MAP, BTF), .arg_btf = { [1] = "inode" })
-HELPER(147, d_path, LACK, 0, RET_INTEGER, (BTF, MEM, SIZE0), .arg_btf = { [0] = "path" })
+HELPER(146, inode_storage_delete, LACK, 0, RET_INTEGER, (MAP, OPT(BTF)), .arg_btf = { [1] = "inode" })
+HELPER(147, d_path, LACK, 0, RET_INTEGER, (BTF, INOUT, SIZE0), .arg_btf = { [0] = "path" })
 HELPER(148, copy_from_user, HAVE, SLEEPS, RET_INTEGER, (OUT, SIZE0, ANY))
-HELPER(149, snprintf_btf, LACK, 0, RET_INTEGER, (MEM, SIZE, IN, SIZE, ANY))
+HELPER(149, snprintf_btf, LACK, 0, RET_INTEGER, (INOUT, SIZE, IN, SIZE, ANY))
 HELPER(150, seq_printf_btf, LACK, GPL, RET_INTEGER, (BTF, IN, SIZE0, ANY),
        .arg_btf = { [0] = "seq_file" })
 HELPER(151, skb_cgroup_classid, LACK, 0, RET_INTEGER, (CTX))
@@ -185,9 +185,9 @@ HELPER(152, redirect_neigh, LACK, 0, RET_INTEGER, (ANY, OPT(IN), SIZE0, ANY))
 HELPER(153, per_cpu_ptr, LACK, 0, OPT_RET(MEM_OR_BTF_ID) | RET_RDONLY, (PERCPU, ANY))
 HELPER(154, this_cpu_ptr, LACK, 0, RET_PTR_TO_MEM_OR_BTF_ID | RET_RDONLY, (PERCPU))
 HELPER(155, redirect_peer, LACK, 0, RET_INTEGER, (ANY, ANY))
-HELPER(156, task_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, BTF, OPT(VALUE), ANY),
+HELPER(156, task_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, OPT(BTF), OPT(VALUE), ANY),
        .arg_btf = { [1] = "task_struct" })
-HELPER(157, task_storage_delete, LACK, 0, RET_INTEGER, (MAP, BTF),
+HELPER(157, task_storage_delete, LACK, 0, RET_INTEGER, (MAP, OPT(BTF)),
        .arg_btf = { [1] = "task_struct" })
 HELPER(158, get_current_task_btf, HAVE, GPL, RET_PTR_TO_BTF_ID | RET_TRUSTED, (NOTHING),
        .ret_btf_name = "task_struct")
@@ -254,9 +254,9 @@ HELPER(207, tcp_raw_check_syncookie_ipv6, LACK, GPL | PACKET, RET_INTEGER, (FIXE
        .arg_size = { [0] = 40, [1] = 20 })
 HELPER(208, ktime_get_tai_ns, HAVE, 0, RET_INTEGER, (NOTHING))
 HELPER(209, user_ringbuf_drain, LACK, CALLS, RET_INTEGER, (MAP, FUNC, OPT(STACK), ANY))
-HELPER(210, cgrp_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, BTF, OPT(VALUE), ANY),
+HELPER(210, cgrp_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, OPT(BTF), OPT(VALUE), ANY),
        .arg_btf = { [1] = "cgroup" })
-HELPER(211, cgrp_storage_delete, LACK, 0, RET_INTEGER, (MAP, BTF), .arg_btf = { [1] = "cgroup" })
+HELPER(211, cgrp_storage_delete, LACK, 0, RET_INTEGER, (MAP, OPT(BTF)), .arg_btf = { [1] = "cgroup" })
 /* clang-format on */
 
 #undef HELPER

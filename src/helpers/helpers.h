@@ -25,6 +25,8 @@ enum helper_variant {
 	VARIANT_get_cgroup_classid_current,
 	VARIANT_get_socket_cookie_sock,
 	VARIANT_sk_storage_get_ctx,
+	VARIANT_sk_storage_get_tracing,
+	VARIANT_sk_storage_delete_tracing,
 	VARIANT_setsockopt_sock,
 	VARIANT_getsockopt_sock,
 	VARIANT_sk_assign_lookup,

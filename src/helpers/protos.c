@@ -77,8 +77,12 @@ const struct helper_proto *const helper_protos[HELPER_COUNT] = {
 
 const struct helper_proto *const helper_variants[VARIANT_COUNT] = {
 	VARIANT(get_cgroup_classid, current, RET_INTEGER, (NOTHING)),
-	VARIANT(get_socket_cookie, sock, RET_INTEGER, (BTF_SOCK)),
+	VARIANT(get_socket_cookie, sock, RET_INTEGER, (OPT(BTF_SOCK))),
 	VARIANT(sk_storage_get, ctx, OPT_RET(MAP_VALUE), (MAP, CTX, OPT(VALUE), ANY)),
+	VARIANT(sk_storage_get, tracing, OPT_RET(MAP_VALUE), (MAP, OPT(BTF), OPT(VALUE), ANY),
+		.arg_btf = { [1] = "sock_common" }),
+	VARIANT(sk_storage_delete, tracing, RET_INTEGER, (MAP, OPT(BTF)),
+		.arg_btf = { [1] = "sock_common" }),
 	VARIANT(setsockopt, sock, RET_INTEGER, (BTF_SOCK, ANY, ANY, IN, SIZE)),
 	VARIANT(getsockopt, sock, RET_INTEGER, (BTF_SOCK, ANY, ANY, OUT, SIZE)),
 	VARIANT(sk_assign, lookup, RET_INTEGER, (CTX, OPT(SOCKET), ANY)),

@@ -77,7 +77,8 @@ SET(kprobe, MAY(override_return));
 SET(perf_event, MAY(perf_prog_read_value), MAY(read_branch_records));
 
 SET(tracing_btf, MAY(skb_output), MAY(xdp_output), MAY(sock_from_file), MAY(d_path),
-    MAY(sk_storage_get), MAY(sk_storage_delete), MAY_AS(get_socket_cookie, sock),
+    MAY_AS(sk_storage_get, tracing), MAY_AS(sk_storage_delete, tracing),
+    MAY_AS(get_socket_cookie, sock),
     MAY_AS(xdp_get_buff_len, tracing), PERF(skc_to_tcp6_sock), PERF(skc_to_tcp_sock),
     PERF(skc_to_tcp_timewait_sock), PERF(skc_to_tcp_request_sock), PERF(skc_to_udp6_sock),
     PERF(skc_to_unix_sock), PERF(skc_to_mptcp_sock));
@@ -93,7 +94,7 @@ SET(trampoline, MAY_AT(get_func_arg, TRAMPOLINES), MAY_AT(get_func_ret, TRAMPOLI
     MAY_AT(seq_printf_btf, ATTACH(BPF_TRACE_ITER)));
 
 SET(lsm, MAY(inode_storage_get), MAY(inode_storage_delete), MAY(bprm_opts_set), MAY(ima_inode_hash),
-    MAY(ima_file_hash), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock),
+    MAY(ima_file_hash), MAY(sk_storage_get), MAY(sk_storage_delete), MAY_AS(setsockopt, sock), MAY_AS(getsockopt, sock),
     MAY_AT(get_local_storage, ATTACH(BPF_LSM_CGROUP)), MAY_AT(get_retval, ATTACH(BPF_LSM_CGROUP)),
     MAY_AT(set_retval, ATTACH(BPF_LSM_CGROUP)));
 

@@ -20,7 +20,7 @@
 #define STACK_ADDRESS     8
 #define STACK_BUILD_ID    32
 #define STACK_KEY_MAX     512
-#define STORAGE_VALUE_MAX 65191 /* of one element of a socket's, task's, inode's storage */
+#define STORAGE_VALUE_MAX 65407 /* of one element of a socket's, task's, inode's storage */
 #define CGROUP_KEY        16    /* struct bpf_cgroup_storage_key */
 #define CPUS_MAX          8192
 

@@ -29,7 +29,7 @@
 	X(socket_getsockopt) X(socket_listen) X(socket_post_create) X(socket_recvmsg)            \
 	X(socket_sendmsg) X(socket_shutdown) X(socket_socketpair) X(syslog) X(task_alloc)        \
 	X(current_getsecid_subj) X(task_getsecid_obj) X(task_prctl) X(task_setscheduler)         \
-	X(task_to_inode) X(userns_create)
+	X(task_to_inode) X(userns_create) X(bdev_alloc_security) X(bdev_setintegrity)
 
 /* Hooks whose results the kernel could not handle, or whose arguments are not set up. */
 #define LSM_DISABLED(X)                                                                          \
@@ -44,6 +44,9 @@
 
 /* Hooks that answer yes or no; the others answer 0 or an errno. */
 #define LSM_BOOL(X) X(xfrm_state_pol_flow_match) X(audit_rule_known) X(inode_xattr_skipcap)
+
+/* X(hook, arguments that may be NULL): the newest kernels' BTF tells by the parameters' names. */
+#define LSM_NULL_ARGS(X) X(mmap_file, 0x1)
 
 /* cgroup programs here may use bpf_setsockopt and bpf_getsockopt. */
 #define LSM_SOCKOPT(X)                                                                           \

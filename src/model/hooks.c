@@ -108,6 +108,23 @@ static const struct {
 #undef X
 };
 
+static const struct {
+	const char *name;
+	u16 null;
+} lsm_args[] = {
+#define X(name, null) { LSM_PREFIX #name, null },
+	LSM_NULL_ARGS(X)
+#undef X
+};
+
+u32 hook_lsm_arg(const char *function, u32 arg)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(lsm_args); i++)
+		if (str_eq(function, lsm_args[i].name))
+			return lsm_args[i].null >> arg & 1 ? HOOK_ARG_NULL : 0;
+	return 0;
+}
+
 u32 hook_tracepoint_arg(const char *name, u32 arg)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(tracepoints); i++)

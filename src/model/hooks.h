@@ -36,6 +36,8 @@ enum hook_arg {
 	HOOK_ARG_GIVEN = 1 << 5,   /* iterators: this is all; the prototype promises nothing more */
 };
 
+/* Of a security hook. */
+u32 hook_lsm_arg(const char *function, u32 arg);
 /* Of a typed tracepoint, name without btf_trace_. */
 u32 hook_tracepoint_arg(const char *name, u32 arg);
 /* Is there an iterator of that name, without bpf_iter_? */

@@ -238,23 +238,30 @@ static int find_target(struct env *env, struct attach *at)
 	}
 }
 
-/* Security hooks' results: the kernel relies on them. */
+/* What a security hook's result may be: yes or no, or an errno. */
+static struct return_range hook_range(const struct attach *at)
+{
+	bool is_bool = at->facts & HOOK_LSM_BOOL;
+
+	return (struct return_range){ .min = is_bool ? 0 : -MAX_ERRNO, .max = is_bool };
+}
+
+/* The kernel relies on security hooks' results. Of a cgroup's programs it asks only whether to go
+ * on; what else they want they say with bpf_set_retval. */
 static void note_result_range(struct env *env, struct attach *at)
 {
-	bool is_void = !at->proto->type, is_cgroup;
+	bool is_void = !at->proto->type;
 
 	if (!is_lsm(env))
 		return;
-	is_cgroup = env->req->expected_attach_type == BPF_LSM_CGROUP;
-	if (is_cgroup) {
+	if (env->req->expected_attach_type == BPF_LSM_CGROUP) {
 		at->checks_result = true;
 		at->result = (struct return_range){ .min = is_void, .max = 1 };
 	} else if (is_void) {
 		at->returns_nothing = true;
 	} else {
 		at->checks_result = at->result_is_32bit = true;
-		at->result.min = at->facts & HOOK_LSM_BOOL ? 0 : -MAX_ERRNO;
-		at->result.max = at->facts & HOOK_LSM_BOOL ? 1 : 0;
+		at->result = hook_range(at);
 	}
 }
 
@@ -349,6 +356,8 @@ static u32 facts_of_arg(const struct env *env, u32 arg)
 		facts = hook_iter_arg(at->name + sizeof(ITER_PREFIX) - 1, arg);
 	if (env->req->expected_attach_type == BPF_TRACE_RAW_TP)
 		facts = hook_tracepoint_arg(at->name, arg);
+	if (is_lsm(env))
+		facts = hook_lsm_arg(at->name, arg);
 	if (facts & HOOK_ARG_GIVEN)
 		return facts;
 	if (args_are_trusted(env))
@@ -539,4 +548,21 @@ bool attach_allows(const struct env *env, u32 id)
 	default:
 		return true;
 	}
+}
+
+int attach_check_args(struct env *env, u32 id)
+{
+	const struct reg *value = cur_reg(env, 1);
+	struct return_range range;
+
+	if (id != BPF_FUNC_set_retval || !is_lsm(env) || !env->attach.proto->type)
+		return 0;
+	range = hook_range(&env->attach);
+	mark_precise(env, value);
+	if (reg_is_scalar(value) && value->val.smin32 >= range.min && value->val.smax32 <= range.max)
+		return 0;
+	return refuse(env, -EINVAL, "return-range",
+		      "At bpf_set_retval the register R1 has smin=%d smax=%d should have been in [%lld, %lld]",
+		      value->val.smin32, value->val.smax32, (long long)range.min,
+		      (long long)range.max);
 }

@@ -47,7 +47,9 @@ bool btf_is_trusted(const struct reg *reg)
 /* flags of a pointer read through a trusted or RCU pointer. */
 static u32 member_flags(struct env *env, const struct reg *ptr, const struct walk *walk)
 {
-	const char *owner = btf_struct_name(btf_of(env, ptr), walk->owner_id);
+	const char *inner = btf_struct_name(btf_of(env, ptr), walk->owner_id);
+	/* Members of anonymous structs and unions are their owner's. */
+	const char *owner = inner[0] ? inner : btf_struct_name(btf_of(env, ptr), ptr->btf_id);
 	enum member_trust trust = btf_member_trust(owner, walk->field);
 	u32 tagged = (walk->in_union ? REG_UNTRUSTED : 0) |
 		     (walk->tags & WALK_TAG_PERCPU ? REG_PERCPU : 0) |

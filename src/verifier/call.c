@@ -175,6 +175,8 @@ static int helper_call(struct env *env, const struct bpf_insn *insn)
 	if (!err)
 		err = args_check(env, &args);
 	if (!err)
+		err = attach_check_args(env, args.proto->id);
+	if (!err)
 		err = release(env, &args);
 	if (!err && (args.proto->flags & HELPER_TAIL_CALL))
 		err = tail_call(env);

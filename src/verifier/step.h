@@ -115,6 +115,8 @@ void kernel_var_fix(struct bpf_insn *insn);
 const struct helper_proto *attach_helper(const struct env *env, u32 id,
 					 const struct helper_proto *proto);
 bool attach_allows(const struct env *env, u32 id);
+/* The arguments, which are of the right kind. */
+int attach_check_args(struct env *env, u32 id);
 /* The same for programs whose context is the prototype of what they attach to. */
 int attach_access(struct env *env, s64 off, u32 size, bool write, struct reg *loaded);
 

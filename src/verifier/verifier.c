@@ -18,12 +18,23 @@
 #define UNPRIVILEGED_MAX_INSNS 4096
 #define DEFAULT_MEMORY ((size_t)256 << 20)
 
-/* Program types that may run where sleeping is allowed. */
-static bool may_sleep(u32 type)
+/* Programs that may run where sleeping is allowed. */
+static bool may_sleep(u32 type, u32 attach_type)
 {
-	return type == BPF_PROG_TYPE_SYSCALL || type == BPF_PROG_TYPE_KPROBE ||
-	       type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM ||
-	       type == BPF_PROG_TYPE_STRUCT_OPS || type == PROG_TYPE_CUSTOM;
+	switch (type) {
+	case BPF_PROG_TYPE_TRACING:
+		return attach_type == BPF_TRACE_FENTRY || attach_type == BPF_TRACE_FEXIT ||
+		       attach_type == BPF_MODIFY_RETURN || attach_type == BPF_TRACE_ITER;
+	case BPF_PROG_TYPE_LSM: /* a cgroup's programs are called in an RCU section */
+		return attach_type != BPF_LSM_CGROUP;
+	case BPF_PROG_TYPE_SYSCALL:
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_STRUCT_OPS:
+	case PROG_TYPE_CUSTOM:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int env_init(struct env *env, const struct verify_request *req, struct verify_result *result)
@@ -39,7 +50,8 @@ static int env_init(struct env *env, const struct verify_request *req, struct ve
 	if (req->prog_type == BPF_PROG_TYPE_SYSCALL && !(req->prog_flags & BPF_F_SLEEPABLE))
 		return refuse_at(env, -1, -EINVAL, "sleepable",
 				 "Syscall programs can only be sleepable");
-	if ((req->prog_flags & BPF_F_SLEEPABLE) && !may_sleep(req->prog_type))
+	if ((req->prog_flags & BPF_F_SLEEPABLE) && 
+	    !may_sleep(req->prog_type, req->expected_attach_type))
 		return refuse_at(env, -1, -EINVAL, "sleepable",
 				 "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
 	env->ctx = req->ctx ? req->ctx : env->type->ctx;

@@ -71,10 +71,12 @@ static struct btf_builder *small_kernel(void)
 	add_func(b, "bpf_iter_no_target", t_int, (s32[]){ p_obj }, 1, NULL);
 	hooks = btf_add_struct(b, "security_list_options", 8, true);
 	btf_add_member(b, "file_open", (u32)p_void, 0, 0);
+	btf_add_member(b, "mmap_file", (u32)p_void, 0, 0);
 	btf_add_member(b, "task_free", (u32)p_void, 0, 0);
 	btf_add_member(b, "inode_xattr_skipcap", (u32)p_void, 0, 0);
 	btf_add_member(b, "getprocattr", (u32)p_void, 0, 0);
 	add_func(b, "bpf_lsm_file_open", t_int, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "bpf_lsm_mmap_file", t_int, (s32[]){ p_obj, t_long }, 2, NULL);
 	add_func(b, "bpf_lsm_task_free", 0, (s32[]){ p_obj }, 1, NULL);
 	add_func(b, "bpf_lsm_inode_xattr_skipcap", t_int, (s32[]){ p_char }, 1, NULL);
 	add_func(b, "bpf_lsm_getprocattr", t_int, (s32[]){ p_obj }, 1, NULL);
@@ -205,6 +207,12 @@ static const struct attempt targets[] = {
 	{ LSM, 0, "plain", RET(0), "points to wrong type name plain" },
 	{ LSM_CG, 0, "bpf_lsm_file_open", RET(1), ACCEPTED },
 	{ LSM_CG, 0, "bpf_lsm_file_open", RET(-1), "should have been in [0, 1]" },
+	{ LSM_CG, SLEEPABLE, "bpf_lsm_file_open", RET(1), "programs can be sleepable" },
+	{ TP, SLEEPABLE, "btf_trace_event", RET(0), "programs can be sleepable" },
+	{ LSM_CG, 0, "bpf_lsm_file_open", "r1 = -13\ncall 187\n" RET(1), ACCEPTED },
+	{ LSM_CG, 0, "bpf_lsm_file_open", "r1 = 1\ncall 187\n" RET(1), "should have been in [-4095, 0]" },
+	{ LSM_CG, 0, "bpf_lsm_file_open", "call 7\nr1 = r0\ncall 187\n" RET(1), "At bpf_set_retval" },
+	{ LSM_CG, 0, "bpf_lsm_inode_xattr_skipcap", "r1 = 1\ncall 187\n" RET(1), ACCEPTED },
 	{ LSM_CG, 0, "bpf_lsm_task_free", RET(0), "should have been in [1, 1]" },
 };
 
@@ -258,6 +266,8 @@ static const struct attempt contexts[] = {
 	  "R2 invalid buf buffer access: off=-4" },
 	{ LSM, 0, "bpf_lsm_file_open", LOAD(u64, 0, DEREF), ACCEPTED },
 	{ LSM, 0, "bpf_lsm_file_open", "r0 = *(u64 *)(r1 +8)\nexit\n", ACCEPTED },
+	{ LSM, 0, "bpf_lsm_mmap_file", LOAD(u64, 0, DEREF), "_or_null'" },
+	{ LSM, 0, "bpf_lsm_mmap_file", LOAD(u64, 0, CHECKED), ACCEPTED },
 	{ LSM_CG, 0, "bpf_lsm_file_open", "r0 = *(u64 *)(r1 +8)\nexit\n",
 	  "should have been in [0, 1]" },
 };
