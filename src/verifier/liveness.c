@@ -25,11 +25,12 @@
 #define MAX_ROUNDS 64
 #define MAX_VISITS (20u << 20) /* of instructions, in all rounds */
 #define N_BASES 6     /* the function's own r10, and its five arguments */
+#define N_TRACKED 21  /* slots of a function for which it is known what addresses they hold */
 
 enum origin {
-	NONE,	 /* nothing yet: joins with nothing */
+	NONE,	 /* nothing yet: joins with nothing. Of a slot: no address of a stack */
 	OTHER,	 /* anything that is not one of these */
-	PTR,	 /* base + v */
+	PTR,	 /* base + v, up to base + v + span; unsure: or OTHER */
 	PTR_ANY, /* somewhere from one of the bases in mask v, or OTHER */
 	CONST,	 /* v */
 	MAP,	 /* the map of index v */
@@ -39,11 +40,13 @@ enum origin {
 /* What a register holds. Base 0 is the function's own r10, n its n-th argument as it came. */
 struct fact {
 	u8 origin, base;
+	u16 span : 15, unsure : 1;
 	s32 v;
 };
 
 struct facts {
 	struct fact regs[BPF_REGS];
+	struct fact slots[N_TRACKED]; /* live->tracked says which ones */
 };
 
 /* Which bytes at an argument a function may read: [lo, hi), or any. */
@@ -65,7 +68,9 @@ struct live {
 	struct effect *effects; /* by instruction */
 	struct reach (*reach)[5]; /* by function and argument */
 	u32 sub;		/* the function being looked at */
-	u64 spilled;		/* slots of it that may hold addresses of its own stack */
+	u8 tracked[STACK_SLOTS];  /* of it: index into facts.slots, + 1; 0: not tracked */
+	u32 n_tracked;
+	u64 spilled;		/* slots not tracked that may hold addresses of its own stack */
 	bool changed;
 };
 
@@ -117,14 +122,48 @@ static struct fact somewhere(u32 bases)
 
 static bool same(struct fact a, struct fact b)
 {
-	return a.origin == b.origin && a.base == b.base && a.v == b.v;
+	return a.origin == b.origin && a.base == b.base && a.v == b.v && a.span == b.span &&
+	       a.unsure == b.unsure;
 }
 
-static struct fact join(struct fact a, struct fact b)
+/* Two addresses from one base: everything between, unless that grows from round to round. */
+static struct fact join_addresses(struct fact old, struct fact new)
 {
-	if (a.origin == NONE || same(a, b))
-		return b;
-	return b.origin == NONE ? a : somewhere(bases_of(a) | bases_of(b));
+	s64 lo = MIN(old.v, new.v);
+	s64 hi = MAX((s64)old.v + old.span, (s64)new.v + new.span);
+	bool grown = lo < old.v || hi > (s64)old.v + old.span;
+
+	if ((old.span && grown) || hi - lo > BPF_STACK_SIZE)
+		return somewhere(1u << old.base);
+	old.v = (s32)lo;
+	old.span = (u16)(hi - lo) & 0x7fff;
+	old.unsure |= new.unsure;
+	return old;
+}
+
+static struct fact join(struct fact old, struct fact new)
+{
+	if (old.origin == NONE || same(old, new))
+		return new;
+	if (new.origin == NONE)
+		return old;
+	if (old.origin == PTR && new.origin == PTR && old.base == new.base)
+		return join_addresses(old, new);
+	if (old.origin == PTR && !is_ptr(new)) {
+		old.unsure = 1;
+		return old;
+	}
+	if (new.origin == PTR && !is_ptr(old)) {
+		new.unsure = 1;
+		return new;
+	}
+	return somewhere(bases_of(old) | bases_of(new));
+}
+
+/* Exactly this address of the function's own stack. */
+static bool is_certain(struct fact f)
+{
+	return f.origin == PTR && !f.base && !f.span && !f.unsure;
 }
 
 /* ---- what an access through a register reads and overwrites ---- */
@@ -152,8 +191,8 @@ static u64 reads(struct live *live, struct fact ptr, s64 off, s64 size)
 	if (ptr.origin == PTR) {
 		off += ptr.v;
 		if (!ptr.base)
-			return slots_touched(off, size < 0 ? -off : size);
-		widen_reach(live, ptr.base - 1u, size < 0, off, off + size);
+			return slots_touched(off, size < 0 ? -off : size + ptr.span);
+		widen_reach(live, ptr.base - 1u, size < 0, off, off + size + ptr.span);
 		return 0;
 	}
 	for (u32 i = 1; i < N_BASES; i++)
@@ -210,22 +249,66 @@ static u32 size_of(const struct bpf_insn *insn)
 	return size == BPF_B ? 1 : size == BPF_H ? 2 : size == BPF_W ? 4 : 8;
 }
 
-static void load_facts(struct live *live, struct facts *f, const struct bpf_insn *insn, u32 dst,
-		       struct effect *e)
+/* ---- addresses in slots ---- */
+
+static struct fact *tracked_slot(struct live *live, struct facts *f, u32 slot)
 {
-	e->use = reads(live, f->regs[insn->src_reg], insn->off, size_of(insn));
-	/* An address of the own stack may come back from a slot; one of a caller's that was
-	 * stored has escaped already. */
-	f->regs[dst] = somewhere(e->use & live->spilled ? 1 : 0);
+	u32 index = live->tracked[slot];
+
+	return index ? &f->slots[index - 1] : NULL;
 }
 
-static void spill_facts(struct live *live, struct fact value, u64 slots)
+/* What address may come back from these slots. */
+static struct fact address_in(struct live *live, struct facts *f, u64 slots)
+{
+	struct fact found = { .origin = NONE };
+
+	if (slots & live->spilled)
+		found = somewhere(1);
+	for (u32 i = 0; i < STACK_SLOTS; i++)
+		if ((slots >> i & 1) && live->tracked[i])
+			found = join(found, *tracked_slot(live, f, i));
+	/* Something else may have been written there by a helper since. */
+	found.unsure = 1;
+	return found.origin == NONE ? other : found;
+}
+
+/* In these slots no address stands any more. */
+static void clear_addresses(struct live *live, struct facts *f, u64 slots)
+{
+	for (u32 i = 0; i < STACK_SLOTS && slots; i++, slots >>= 1)
+		if ((slots & 1) && live->tracked[i])
+			*tracked_slot(live, f, i) = (struct fact){ .origin = NONE };
+}
+
+/* Somewhere in these slots the address is stored now. */
+static void spill_untracked(struct live *live, struct fact value, u64 slots)
 {
 	escapes(live, value);
 	if (!(bases_of(value) & 1))
 		return;
 	live->changed |= (slots & ~live->spilled) != 0;
 	live->spilled |= slots;
+}
+
+/* Exactly this slot holds the address now. */
+static void spill_tracked(struct live *live, struct facts *f, struct fact value, u32 slot)
+{
+	if (!live->tracked[slot] && live->n_tracked < N_TRACKED) {
+		live->tracked[slot] = (u8)++live->n_tracked;
+		live->changed = true;
+	}
+	if (live->tracked[slot])
+		*tracked_slot(live, f, slot) = value;
+	else
+		spill_untracked(live, value, 1ull << slot);
+}
+
+static void load_facts(struct live *live, struct facts *f, const struct bpf_insn *insn, u32 dst,
+		       struct effect *e)
+{
+	e->use = reads(live, f->regs[insn->src_reg], insn->off, size_of(insn));
+	f->regs[dst] = size_of(insn) == SLOT_BYTES ? address_in(live, f, e->use) : other;
 }
 
 static void store_facts(struct live *live, struct facts *f, const struct bpf_insn *insn,
@@ -235,17 +318,21 @@ static void store_facts(struct live *live, struct facts *f, const struct bpf_ins
 	struct fact value = insn_class(insn) == BPF_STX ? f->regs[insn->src_reg] : other;
 	s64 off = (s64)ptr.v + insn->off;
 	u32 size = size_of(insn);
-	u64 slots = ALL_SLOTS;
+	u64 slots = ptr.origin == PTR && !ptr.base ? slots_touched(off, size + ptr.span) : ALL_SLOTS;
 
-	if (ptr.origin == PTR && !ptr.base) {
-		slots = slots_touched(off, size);
+	if (is_certain(ptr))
 		e->def = slots_covered(off, size);
-	}
 	/* What stays of a slot decides whether an unprivileged store may be. */
 	if (!live->env->req->privileged && !e->def)
 		e->use = reads(live, ptr, insn->off, size);
-	if (is_ptr(value))
-		spill_facts(live, value, slots);
+	if (!is_ptr(value)) {
+		if (is_certain(ptr))
+			clear_addresses(live, f, slots);
+	} else if (size == SLOT_BYTES && e->def) {
+		spill_tracked(live, f, value, (u32)__builtin_ctzll(e->def));
+	} else {
+		spill_untracked(live, value, slots);
+	}
 }
 
 static void atomic_facts(struct live *live, struct facts *f, const struct bpf_insn *insn,
@@ -263,8 +350,7 @@ static void atomic_facts(struct live *live, struct facts *f, const struct bpf_in
 	if (is_ptr(f->regs[insn->src_reg]))
 		escapes(live, f->regs[insn->src_reg]);
 	if (insn->imm & BPF_FETCH)
-		f->regs[insn->imm == BPF_CMPXCHG ? 0 : insn->src_reg] =
-		    somewhere(e->use & live->spilled ? 1 : 0);
+		f->regs[insn->imm == BPF_CMPXCHG ? 0 : insn->src_reg] = address_in(live, f, e->use);
 }
 
 /* ---- calls ---- */
@@ -315,13 +401,14 @@ static void arg_effect(struct live *live, const struct facts *f, const struct he
 	if (!is_ptr(arg) || (type & ARG_BASE_MASK) == ARG_DONTCARE)
 		return;
 	bytes = arg_bytes(live, f, proto, i);
-	if (!(type & ARG_MEM_UNINIT) || bytes < 0 || arg.origin == PTR_ANY) {
+	if (!(type & ARG_MEM_UNINIT) || (!live->env->req->privileged &&
+					 (bytes < 0 || arg.origin == PTR_ANY))) {
 		e->use |= reads(live, arg, 0, bytes);
 		return;
 	}
 	/* Filled without being read. What of a slot is not filled stays, and matters to the
 	 * unprivileged. */
-	if (!arg.base)
+	if (is_certain(arg))
 		e->def |= slots_covered(arg.v, bytes);
 	if (!live->env->req->privileged)
 		e->use |= reads(live, arg, 0, bytes);
@@ -419,9 +506,19 @@ static void kfunc_effect(struct live *live, const struct facts *f, const struct 
 		bytes = kfunc_arg_bytes(live, f, kfunc, proto, i, &fills);
 		if (!fills || bytes < 0 || arg.origin == PTR_ANY)
 			e->use |= reads(live, arg, 0, bytes);
-		else if (!arg.base)
+		else if (is_certain(arg))
 			e->def |= slots_covered(arg.v, bytes);
 	}
+}
+
+/* The function may follow the addresses that stand in what it was passed. */
+static void pass_addresses(struct live *live, struct facts *f, struct effect *e)
+{
+	u32 bases = bases_of(address_in(live, f, e->passed));
+
+	escapes(live, somewhere(bases));
+	if (bases & 1)
+		e->passed = ALL_SLOTS;
 }
 
 static void call_facts(struct live *live, u32 at, struct facts *f, struct effect *e)
@@ -442,6 +539,8 @@ static void call_facts(struct live *live, u32 at, struct facts *f, struct effect
 	else
 		for (u32 i = 0; i < 5; i++)
 			arg_effect(live, f, proto, i, e);
+	if (e->passed)
+		pass_addresses(live, f, e);
 	e->use |= e->passed;
 	for (u32 i = 0; i <= 5; i++)
 		f->regs[i] = other;
@@ -517,6 +616,16 @@ static u32 successors(const struct env *env, u32 at, u32 out[2])
 	return 1;
 }
 
+static bool join_into(struct fact *there, struct fact from)
+{
+	struct fact joined = join(*there, from);
+
+	if (same(joined, *there))
+		return false;
+	*there = joined;
+	return true;
+}
+
 static int flow_into(struct live *live, u32 to, const struct facts *f)
 {
 	struct facts *there = live->at[to];
@@ -526,14 +635,10 @@ static int flow_into(struct live *live, u32 to, const struct facts *f)
 		if (!there)
 			return -ENOMEM;
 	}
-	for (u32 i = 0; i < BPF_REGS; i++) {
-		struct fact joined = join(there->regs[i], f->regs[i]);
-
-		if (same(joined, there->regs[i]))
-			continue;
-		there->regs[i] = joined;
-		live->changed = true;
-	}
+	for (u32 i = 0; i < BPF_REGS; i++)
+		live->changed |= join_into(&there->regs[i], f->regs[i]);
+	for (u32 i = 0; i < live->n_tracked; i++)
+		live->changed |= join_into(&there->slots[i], f->slots[i]);
 	return 0;
 }
 
@@ -592,7 +697,7 @@ static s32 global_arg_bytes(const struct global_arg *arg)
 
 static int forward(struct live *live, const struct subprog *sub)
 {
-	struct facts entry;
+	struct facts entry = { 0 };
 	int rounds = 0, err;
 
 	for (u32 i = 0; i < BPF_REGS; i++)
@@ -601,6 +706,8 @@ static int forward(struct live *live, const struct subprog *sub)
 		entry.regs[i] = (struct fact){ .origin = PTR, .base = (u8)i };
 	entry.regs[10] = (struct fact){ .origin = PTR };
 	live->spilled = 0;
+	live->n_tracked = 0;
+	memset(live->tracked, 0, sizeof(live->tracked));
 	err = flow_into(live, sub->start, &entry);
 	do {
 		if (err)

@@ -238,13 +238,45 @@ TEST(a_function_reads_only_what_it_reads)
 	CHECK_EQ(live_before(source, 2).call_slots, SLOT(-16));
 }
 
-TEST(a_function_that_hides_the_address_may_read_everything)
+TEST(an_address_is_followed_through_a_slot)
 {
-	const char *source = "r1 = r10\nr1 += -24\ncall func\nr0 = 0\nexit\n"
+	const char *own = "r1 = r10\nr1 += -24\n*(u64 *)(r10 -8) = r1\nr1 = 0\n"
+			  "r2 = *(u64 *)(r10 -8)\nr0 = *(u64 *)(r2 +8)\nexit\n";
+	const char *passed = "r1 = r10\nr1 += -24\ncall func\nr0 = 0\nexit\n"
 			     "func:\n*(u64 *)(r10 -8) = r1\nr2 = *(u64 *)(r10 -8)\n"
 			     "r0 = *(u64 *)(r2 +8)\nexit\n";
+	const char *meeting = "r2 = r10\nr2 += -24\nif r1 == 0 goto on\nr2 = r10\nr2 += -40\non:\n"
+			      "*(u64 *)(r10 -8) = r2\nr2 = *(u64 *)(r10 -8)\n"
+			      "r0 = *(u64 *)(r2 +0)\nexit\n";
 
-	CHECK_EQ(live_before(source, 2).call_slots, ~0ull);
+	CHECK_EQ(live_before(own, 4).live_slots, SLOT(-8) | SLOT(-16));
+	CHECK_EQ(live_before(passed, 2).call_slots, SLOT(-16));
+	CHECK_EQ(live_before(meeting, 6).live_slots, SLOT(-8) | SLOT(-24) | SLOT(-32) | SLOT(-40));
+}
+
+TEST(an_address_that_may_be_something_else_overwrites_nothing)
+{
+	const char *joined = "r2 = r10\nr2 += -8\nif r1 == 0 goto on\nr2 = r1\non:\n"
+			     "*(u64 *)(r2 +0) = 0\nr0 = *(u64 *)(r10 -8)\nexit\n";
+	const char *spilled = "r2 = r10\nr2 += -8\n*(u64 *)(r10 -16) = r2\n"
+			      "r2 = *(u64 *)(r10 -16)\n*(u64 *)(r2 +0) = 0\n"
+			      "r0 = *(u64 *)(r10 -8)\nexit\n";
+
+	CHECK_EQ(live_before(joined, 4).live_slots, SLOT(-8));
+	CHECK_EQ(live_before(spilled, 4).live_slots, SLOT(-8));
+}
+
+TEST(an_address_hidden_from_sight_may_be_read_everywhere)
+{
+	const char *unknown_slot = "r2 = r10\nr1 &= 8\nr2 += r1\nr3 = r10\nr3 += -24\n"
+				   "*(u64 *)(r2 -16) = r3\nr3 = *(u64 *)(r10 -16)\n"
+				   "r0 = *(u64 *)(r3 +0)\nexit\n";
+	const char *by_function = "r1 = r10\nr1 += -24\n*(u64 *)(r10 -8) = r1\nr1 = r10\nr1 += -8\n"
+				  "call func\nr0 = 0\nexit\n"
+				  "func:\nr2 = *(u64 *)(r1 +0)\nr0 = *(u64 *)(r2 +0)\nexit\n";
+
+	CHECK_EQ(live_before(unknown_slot, 7).live_slots, ~0ull);
+	CHECK_EQ(live_before(by_function, 5).call_slots, ~0ull);
 }
 
 TEST(paths_that_meet_with_the_same_knowledge_are_walked_once)
