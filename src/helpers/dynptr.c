@@ -24,7 +24,7 @@ void dynptr_set_null(struct dynptr *ptr)
 	memset(ptr, 0, sizeof(*ptr));
 }
 
-static bool in_bounds(const struct dynptr *ptr, u32 offset, u32 len)
+bool dynptr_has(const struct dynptr *ptr, u32 offset, u32 len)
 {
 	return len <= ptr->size && offset <= ptr->size - len;
 }
@@ -34,7 +34,7 @@ void *dynptr_bytes(const struct dynptr *ptr, u32 offset, u32 len)
 	u32 at = ptr->offset + offset;
 	u8 *bytes = NULL;
 
-	if (!ptr->data || !in_bounds(ptr, offset, len))
+	if (!ptr->data || !dynptr_has(ptr, offset, len))
 		return NULL;
 	switch (ptr->source) {
 	case DYNPTR_OF_SKB:
@@ -55,7 +55,7 @@ s64 dynptr_read(const struct dynptr *src, u32 offset, void *dst, u32 len)
 
 	if (!src->data)
 		return -EINVAL;
-	if (!in_bounds(src, offset, len))
+	if (!dynptr_has(src, offset, len))
 		return -E2BIG;
 	switch (src->source) {
 	case DYNPTR_OF_SKB:
@@ -82,7 +82,7 @@ s64 dynptr_write(const struct dynptr *dst, u32 offset, const void *src, u32 len,
 
 	if (!dst->data || dst->rdonly)
 		return -EINVAL;
-	if (!in_bounds(dst, offset, len))
+	if (!dynptr_has(dst, offset, len))
 		return -E2BIG;
 	if (dst->source == DYNPTR_OF_SKB)
 		return skb_store(dst->data, dst->offset + offset, src, len, flags);

@@ -25,6 +25,8 @@ _Static_assert(sizeof(struct dynptr) == 16, "the size of struct bpf_dynptr");
 
 void dynptr_init(struct dynptr *ptr, void *data, u32 source, u32 offset, u32 size);
 void dynptr_set_null(struct dynptr *ptr);
+/* Does [offset, offset + len) lie in it? */
+bool dynptr_has(const struct dynptr *ptr, u32 offset, u32 len);
 s64 dynptr_read(const struct dynptr *src, u32 offset, void *dst, u32 len);
 s64 dynptr_write(const struct dynptr *dst, u32 offset, const void *src, u32 len, u64 flags);
 /* The bytes themselves, where they lie in one piece: NULL else, or when they are not all in it. */

@@ -129,6 +129,30 @@ KFUNC_FN(dynptr_clone)
 
 /* ---- contents ---- */
 
+#define PIECE 256u
+
+/*
+ * Where the bytes of neither side can be had (a null dynptr, a packet that got shorter), Linux
+ * copies piece by piece through a buffer, and so fails in the words of the first piece.
+ */
+static s64 copy_pieces(const struct dynptr *to, u32 to_offset, const struct dynptr *from,
+		       u32 from_offset, u32 size)
+{
+	u8 piece[PIECE];
+	s64 err = 0;
+
+	if (!dynptr_has(to, to_offset, size) || !dynptr_has(from, from_offset, size))
+		return -E2BIG;
+	for (u32 at = 0; at < size && !err; at += PIECE) {
+		u32 n = MIN(size - at, PIECE);
+
+		err = dynptr_read(from, from_offset + at, piece, n);
+		if (!err)
+			err = dynptr_write(to, to_offset + at, piece, n, 0);
+	}
+	return err;
+}
+
 /* (to, offset, from, offset, size) */
 KFUNC_FN(dynptr_copy)
 {
@@ -141,7 +165,22 @@ KFUNC_FN(dynptr_copy)
 		return result(dynptr_write(to, (u32)r2, src, size, 0));
 	if (dst)
 		return result(dynptr_read(from, (u32)r4, dst, size));
-	return result(-E2BIG);
+	return result(copy_pieces(to, (u32)r2, from, (u32)r4, size));
+}
+
+static s64 fill_pieces(const struct dynptr *to, u32 offset, u32 size, u8 byte)
+{
+	u8 piece[PIECE];
+	s64 err = 0;
+
+	if (to->rdonly)
+		return -EINVAL;
+	if (!dynptr_has(to, offset, size))
+		return -E2BIG;
+	memset(piece, byte, sizeof(piece));
+	for (u32 at = 0; at < size && !err; at += PIECE)
+		err = dynptr_write(to, offset + at, piece, MIN(size - at, PIECE), 0);
+	return err;
 }
 
 /* (to, offset, size, byte) */
@@ -150,10 +189,8 @@ KFUNC_FN(dynptr_memset)
 	const struct dynptr *to = dynptr_of(r1);
 	void *bytes = to->rdonly ? NULL : dynptr_bytes(to, (u32)r2, (u32)r3);
 
-	if (to->rdonly || !to->data)
-		return result(-EINVAL);
 	if (!bytes)
-		return result(-E2BIG);
+		return result(fill_pieces(to, (u32)r2, (u32)r3, (u8)r4));
 	memset(bytes, (u8)r4, (u32)r3);
 	return 0;
 }

@@ -28,8 +28,9 @@ static void fix_call(struct env *env, struct image *image, struct bpf_insn *insn
 {
 	const struct helper_proto *proto;
 
-	if (insn->src_reg)
+	if (insn->src_reg == BPF_PSEUDO_CALL)
 		return;
+	insn->src_reg = 0; /* a kfunc is called like a helper */
 	proto = env->calls.data[aux->call - 1];
 	if (proto->flags & HELPER_TAIL_CALL) {
 		*insn = (struct bpf_insn){ .code = INSN_TAIL_CALL };
