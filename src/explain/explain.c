@@ -2,6 +2,7 @@
 #include "explain/explain.h"
 
 #include "base/str.h"
+#include "explain/fixes.h"
 #include "explain/input.h"
 #include "explain/origins.h"
 #include "explain/search.h"
@@ -43,6 +44,8 @@ int explain(const struct verify_request *request, const struct verify_result *re
 	if (!err && !opts->no_input)
 		err = search_input(request, &path, e,
 				   opts->input_ms ? opts->input_ms : DEFAULT_INPUT_MS);
+	if (!err && !opts->no_fixes)
+		find_fixes(request, &path, e);
 	path_release(&path);
 	if (err)
 		explain_free(e);

@@ -2,6 +2,7 @@
 #ifndef SKEP_EXPLAIN_FIXES_H
 #define SKEP_EXPLAIN_FIXES_H
 
+#include "explain/explain.h"
 #include "explain/path.h"
 
 /* Fills e->fixes: changes specific to the refusal, each verified before it is called so. */

@@ -247,11 +247,14 @@ static void describe_stream(const struct input *input, const struct stream *s, s
 		break;
 	case STREAM_RESULT:
 		if (s->line)
-			text_printf(out, "%s in line %u returns %lld", s->who, s->line,
-				    (long long)number_of(input, s));
+			text_printf(out, "%s in line %u returns ", s->who, s->line);
 		else
-			text_printf(out, "%s at instruction %u returns %lld", s->who, s->a,
-				    (long long)number_of(input, s));
+			text_printf(out, "%s at instruction %u returns ", s->who, s->a);
+		/* Of pointers one bit tells whether there is one. */
+		if (s->size == 1)
+			text_put(out, bytes[0] & 1 ? "a pointer" : "NULL");
+		else
+			text_printf(out, "%lld", (long long)number_of(input, s));
 		if (s->b)
 			text_printf(out, ", at call %u of it", s->b + 1);
 		return;

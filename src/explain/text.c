@@ -14,6 +14,20 @@ static void put_place(struct text *out, const struct place *at)
 		text_printf(out, "instruction %d", at->insn);
 }
 
+/* The file was named in full at the beginning: its last part will do. */
+static void put_short(struct text *out, const struct place *at)
+{
+	const char *name = at->file;
+
+	for (const char *s = at->file; *s; s++)
+		if (*s == '/')
+			name = s + 1;
+	if (at->line)
+		text_printf(out, "%s:%u", name, at->line);
+	else if (at->insn >= 0)
+		text_printf(out, "instruction %d", at->insn);
+}
+
 static void put_head(const struct explanation *e, struct text *out)
 {
 	text_printf(out, "  %s  [%s]\n", e->what, e->cause);
@@ -44,7 +58,7 @@ static void put_source(const struct explanation *e, struct text *out)
 static void put_branch(const struct branch_taken *b, struct text *out)
 {
 	text_put(out, "    ");
-	put_place(out, &b->at);
+	put_short(out, &b->at);
 	if (b->enters)
 		text_printf(out, "  calls %s", b->condition);
 	else if (b->leaves)
@@ -83,7 +97,7 @@ static void put_origins(const struct explanation *e, struct text *out)
 		const struct origin *origin = &e->origins[i];
 
 		text_printf(out, "  %c ", origin->lost ? '!' : ' ');
-		put_place(out, &origin->at);
+		put_short(out, &origin->at);
 		text_printf(out, "  %s\n", origin->text);
 	}
 }
@@ -129,7 +143,7 @@ static void put_fix(const struct fix *fix, struct text *out)
 	text_printf(out, "    %s", fix->title);
 	if (fix->at.line || fix->at.insn >= 0) {
 		text_put(out, ", ");
-		put_place(out, &fix->at);
+		put_short(out, &fix->at);
 	}
 	text_put(out, ":\n");
 	put_code(out, fix->code);

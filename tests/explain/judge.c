@@ -193,6 +193,13 @@ static void on_verdict(void *data, const struct loader_prog *prog)
 	memset(&judge->last, 0, sizeof(judge->last));
 }
 
+static bool is_other(void *data, const char *name)
+{
+	const struct judge *judge = data;
+
+	return judge->only && strcmp(judge->only, name);
+}
+
 static void judge_object(const char *object, bool fixed, const char *only)
 {
 	struct judge judge = { .object = object, .fixed = fixed, .only = only };
@@ -200,7 +207,7 @@ static void judge_object(const char *object, bool fixed, const char *only)
 	struct loader_kernel kernel;
 	struct loader_error error = { 0 };
 	struct loader_source source = { 0 };
-	struct loader_judge how = { .seen = on_verdict, .data = &judge };
+	struct loader_judge how = { .seen = on_verdict, .skip = is_other, .data = &judge };
 	char path[600];
 
 	REQUIRE(skep);
@@ -219,6 +226,7 @@ static void judge_object(const char *object, bool fixed, const char *only)
 static bool is_right(const struct expected *e)
 {
 	return e->seen && e->refused && e->right_line && e->right_cause && e->repaired &&
+	       (e->advice || e->fix == FIX_VERIFIED) &&
 	       (e->input == WANT_NO_INPUT || (e->input == WANT_INPUT ? e->found : e->any)) &&
 	       (!e->found || e->replayed);
 }

@@ -46,7 +46,7 @@ int millions_of_rounds(struct __sk_buff *skb)
 #ifdef FIXED
 	for (__u32 i = 0; i < 2000; i++) {
 #else
-	for (__u32 i = 0; i < 2000000; i++) { /* BAD too-complex input */
+	for (__u32 i = 0; i < 2000000; i++) { /* BAD too-complex input advice */
 #endif
 		sum = sum * 31 + i;
 		HIDE(sum);

@@ -112,7 +112,7 @@ int record_overrun(void *ctx)
 	if (i < 56)
 		e->text[i] = 1;
 #else
-	e->text[i % 64] = 1; /* BAD out-of-bounds input advice */
+	e->text[i % 64] = 1; /* BAD out-of-bounds input */
 #endif
 	bpf_ringbuf_submit(e, 0);
 	return 0;

@@ -82,7 +82,7 @@ int string_end_written(void *ctx)
 		return 0;
 	}
 #endif
-	e->text[len] = '.'; /* BAD negative-offset input advice */
+	e->text[len] = '.'; /* BAD negative-offset input */
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

@@ -128,7 +128,7 @@ int head_adjusted(struct xdp_md *ctx)
 	if ((void *)(p + 20) > DATA_END(ctx))
 		return XDP_DROP;
 #endif
-	p[0] = 4; /* BAD invalid-access input advice */
+	p[0] = 4; /* BAD invalid-access input */
 	return XDP_PASS;
 }
 
@@ -145,7 +145,7 @@ int data_pulled(struct __sk_buff *skb)
 	if ((void *)(eth + 1) > DATA_END(skb))
 		return TC_ACT_OK;
 #endif
-	return eth->h_proto ? TC_ACT_OK : TC_ACT_SHOT; /* BAD invalid-access input advice */
+	return eth->h_proto ? TC_ACT_OK : TC_ACT_SHOT; /* BAD invalid-access input */
 }
 
 SEC("xdp")
