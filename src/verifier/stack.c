@@ -36,7 +36,8 @@ static int access_range(struct env *env, u32 regno, const struct reg *ptr, s64 o
 	/* A constant part beyond all bounds: caught when the pointer was made (check_sane_off). */
 	out->min = base + ptr->val.smin;
 	out->max = base + ptr->val.smax + size;
-	if (out->min < -BPF_STACK_SIZE || out->max > 0) {
+	/* Of no bytes, too, the address lies below the stack's end. */
+	if (out->min < -BPF_STACK_SIZE || out->max > 0 || base + ptr->val.smax >= 0) {
 		if (out->fixed)
 			return refuse(env, -EACCES, "stack-bounds",
 				      "invalid%s stack R%u off=%lld size=%lld", what, regno,
