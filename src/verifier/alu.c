@@ -204,6 +204,14 @@ static int pointer_add(struct env *env, u32 dst, u32 ptr_regno, struct reg ptr,
 		by = scalar_sub(&zero, &by);
 	}
 	err = check_movable(env, ptr_regno, &ptr, &by);
+	/* Loads through it cannot fault, so where it leads to is nobody's concern. Linux takes the
+	 * sum for an address only where the address came first. */
+	if (!err && ptr.kind == REG_MEM && (ptr.flags & REG_UNTRUSTED)) {
+		if (dst != ptr_regno)
+			ptr = reg_unknown();
+		set_reg(env, dst, &ptr);
+		return 0;
+	}
 	if (!err)
 		err = check_sane_off(env, &ptr, &by);
 	if (err)
