@@ -5,8 +5,9 @@
  *
  * Its prototype is the context: 8 bytes an argument, and behind them, where the program comes
  * last or decides, what the function returns. Pointers to structs become BTF pointers; how
- * far they can be relied upon depends on who calls. Whatever else is a pointer is a number:
- * no memory can be reached with a number, so that is safe for any type.
+ * far they can be relied upon depends on who calls. Pointers to numbers, and to what has no
+ * type, are numbers themselves: no memory can be reached with one. Other pointers cannot be
+ * read at all.
  *
  * BTF does not tell everything: model/hooks.h has the facts that it lacks.
  */
@@ -380,26 +381,31 @@ static u32 tag_flags(const struct btf *btf, u32 id)
 	return str_eq(btf_name(btf, type->name_off), "percpu") ? REG_PERCPU : 0;
 }
 
-static void load_arg(struct env *env, const struct btf_type *ptr, u32 arg, struct reg *out)
+static int load_arg(struct env *env, const struct btf_type *ptr, u32 arg, struct reg *out)
 {
 	const struct btf *btf = env->attach.btf;
 	u32 facts = facts_of_arg(env, arg), id;
-	const struct btf_type *type = btf_resolve(btf, ptr->type, &id);
+	const struct btf_type *type = ptr->type ? btf_resolve(btf, ptr->type, &id) : NULL;
 
 	if (facts & HOOK_ARG_BUF) {
 		*out = reg_pointer(REG_BUF, facts & HOOK_ARG_RDONLY ? REG_RDONLY : 0);
-	} else {
-		/* What may not be followed is a number. */
-		if (!type || !btf_is_composite(type) || facts & HOOK_ARG_ERRNO)
-			return;
+	} else if (!type || btf_kind(type) == BTF_KIND_UNKN || btf_kind(type) == BTF_KIND_INT ||
+		   facts & HOOK_ARG_ERRNO) {
+		return 0; /* a number */
+	} else if (btf_is_composite(type)) {
 		*out = reg_pointer(REG_BTF, facts & HOOK_ARG_TRUSTED ? REG_TRUSTED : 0);
 		out->flags |= (u16)tag_flags(btf, ptr->type);
 		out->btf_id = id;
+	} else {
+		return refuse(env, -EACCES, "invalid-ctx-access",
+			      "func '%s' arg%u type %s is not a struct", env->attach.name, arg,
+			      kind_of(type));
 	}
 	if (facts & HOOK_ARG_NULL) {
 		out->flags |= REG_MAYBE_NULL;
 		out->id = new_id(env);
 	}
+	return 0;
 }
 
 /* What stands behind the arguments: the function's result, for those who see it. */
@@ -455,8 +461,7 @@ static int access_arg(struct env *env, u32 arg, u32 id, s64 off, u32 size, struc
 		       size);
 		return bad_access(env, off, size);
 	}
-	load_arg(env, type, arg, loaded);
-	return 0;
+	return load_arg(env, type, arg, loaded) ? bad_access(env, off, size) : 0;
 }
 
 int attach_access(struct env *env, s64 off, u32 size, bool write, struct reg *loaded)

@@ -313,17 +313,24 @@ static const struct attempt real[] = {
 	{ ITER, 0, "bpf_iter_task", LOAD(u64, 8, CHECKED64), ACCEPTED },
 };
 
-TEST(this_machines_kernel_has_targets)
+static u8 *linux_btf(size_t *size)
 {
-	FILE *f = fopen("/sys/kernel/btf/vmlinux", "re");
 	static u8 data[32 << 20];
-	struct world w;
-	size_t size;
+	FILE *f = fopen("/sys/kernel/btf/vmlinux", "re");
 
 	if (!f)
 		SKIP("this kernel has no /sys/kernel/btf/vmlinux");
-	size = fread(data, 1, sizeof(data), f);
+	*size = fread(data, 1, sizeof(data), f);
 	fclose(f);
+	return data;
+}
+
+TEST(this_machines_kernel_has_targets)
+{
+	size_t size;
+	u8 *data = linux_btf(&size);
+	struct world w;
+
 	w = world_of(data, (u32)size);
 	for (u32 i = 0; i < ARRAY_SIZE(real); i++) {
 		if (find_target(skep_model(w.skep)->btf, real[i].target) > 0)
@@ -332,4 +339,81 @@ TEST(this_machines_kernel_has_targets)
 			test_note("this kernel has no %s", real[i].target);
 	}
 	world_end(&w);
+}
+
+/* ---- Linux as the oracle: it verifies typed tracepoints and iterators ---- */
+
+struct answer {
+	int err;
+	char log[512];
+};
+
+static void ask(const struct world *w, u32 attach_type, u32 id, const struct bpf_insn *insns, u32 n,
+		struct answer *out)
+{
+	log_text[0] = 0;
+	out->err = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = BPF_PROG_TYPE_TRACING,
+		       .insn_cnt = n, .insns = address(insns), .license = address("GPL"),
+		       .expected_attach_type = attach_type, .attach_btf_id = id,
+		       .log_buf = address(log_text), .log_size = sizeof(log_text), .log_level = 1);
+	if (out->err >= 0)
+		close(out->err);
+	snprintf(out->log, sizeof(out->log), "%s", log_text);
+}
+
+/* Reads 8 bytes of the context there and, with deref, a byte behind them. */
+static bool same_answer(const struct world *ours, const struct world *theirs, u32 attach_type, u32 id,
+			s32 off, bool deref)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_LDX | BPF_MEM | BPF_DW, 2, 1, (s16)off, 0),
+		deref ? INSN(BPF_LDX | BPF_MEM | BPF_B, 3, 2, 0, 0) : MOV_IMM(3, 0),
+		MOV_IMM(0, 0),
+		EXIT,
+	};
+	struct answer a, b;
+
+	ask(theirs, attach_type, id, insns, ARRAY_SIZE(insns), &b);
+	if (b.err == -EPERM || b.err == -EBUSY)
+		return true;
+	ask(ours, attach_type, id, insns, ARRAY_SIZE(insns), &a);
+	if ((a.err >= 0) == (b.err >= 0))
+		return true;
+	test_fail(__FILE__, __LINE__, "%s, context at %d%s: ours %d, Linux %d\n%s\n%s",
+		  btf_name(skep_model(ours->skep)->btf,
+			   btf_type(skep_model(ours->skep)->btf, id)->name_off),
+		  off, deref ? ", followed" : "", a.err, b.err, a.log, b.log);
+	return false;
+}
+
+/* SKEP_EVERY=1: all of them, 20,000 programs for each of the two. */
+TEST(contexts_are_linux_s)
+{
+	size_t size;
+	u8 *data = linux_btf(&size);
+	u32 every = getenv("SKEP_EVERY") ? (u32)atoi(getenv("SKEP_EVERY")) : 10, seen = 0, asked = 0,
+	    wrong = 0;
+	struct world theirs = world_linux(), ours = world_of(data, (u32)size);
+	const struct btf *btf = skep_model(ours.skep)->btf;
+
+	for (u32 id = 1; id < btf->n_types && wrong < 20; id++) {
+		const struct btf_type *type = btf_type(btf, id);
+		const char *name = btf_name(btf, type->name_off);
+		bool tracepoint = btf_kind(type) == BTF_KIND_TYPEDEF &&
+				  !strncmp(name, "btf_trace_", 10);
+
+		if (!tracepoint && (btf_kind(type) != BTF_KIND_FUNC || strncmp(name, "bpf_iter_", 9)))
+			continue;
+		if (tracepoint && seen++ % every)
+			continue;
+		for (s32 off = -8; off <= 96; off += 8)
+			for (u32 deref = 0; deref < 2; deref++, asked++)
+				wrong += !same_answer(&ours, &theirs,
+						      tracepoint ? BPF_TRACE_RAW_TP : BPF_TRACE_ITER,
+						      id, off, deref);
+	}
+	test_note("%u programs", asked);
+	CHECK(asked > 1000);
+	world_end(&ours);
+	world_end(&theirs);
 }

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "btf/btf.h"
 #include "helpers/helpers.h"
 #include "lib/test.h"
 #include "model/model.h"
@@ -21,7 +22,7 @@ struct load {
 	u32 type, attach_type, flags;
 	const char *license;
 	const struct bpf_insn *insns;
-	u32 n;
+	u32 n, attach_btf_id;
 };
 
 static char log_text[1 << 14];
@@ -34,6 +35,7 @@ static int linux_load(const struct load *load, bool want_log)
 		.prog_flags = load->flags,
 		.insns = (uintptr_t)load->insns,
 		.insn_cnt = load->n,
+		.attach_btf_id = load->attach_btf_id,
 		.license = (uintptr_t)load->license,
 	};
 	long fd;
@@ -297,6 +299,91 @@ static void compare_without_perfmon(void)
 		_exit(1);
 	if (compare_grants(model, 0, PRIVILEGE_BPF) < 200)
 		_exit(2);
+}
+
+/* ---- programs with a target ---- */
+
+/* What of them this Linux verifies: typed tracepoints and iterators. */
+static const struct {
+	const char *name, *target;
+	u32 kind, attach_type, flags;
+} targets[] = {
+	{ "tp_btf", "btf_trace_sched_switch", BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP, 0 },
+	{ "iter", "bpf_iter_task", BTF_KIND_FUNC, BPF_TRACE_ITER, 0 },
+	{ "iter.s", "bpf_iter_task", BTF_KIND_FUNC, BPF_TRACE_ITER, SLEEPABLE },
+};
+
+static struct btf *linux_btf(void)
+{
+	FILE *f = fopen("/sys/kernel/btf/vmlinux", "re");
+	u32 room = 64u << 20, size;
+	u8 *data = malloc(room);
+	struct btf *btf = NULL;
+
+	if (f && data) {
+		size = (u32)fread(data, 1, room, f);
+		if (btf_parse(data, size, NULL, NULL, &btf))
+			btf = NULL;
+	}
+	if (f)
+		fclose(f);
+	free(data);
+	return btf;
+}
+
+static u32 compare_target_grants(const struct kernel_model *model, u32 t, s32 target)
+{
+	const struct prog_type_model *type = model_prog_type(model, BPF_PROG_TYPE_TRACING);
+	u32 asked = 0;
+
+	for (u32 id = 1; id < HELPER_COUNT; id++) {
+		struct bpf_insn insns[] = { { .code = BPF_JMP | BPF_CALL, .imm = (s32)id },
+					    MOV(0, 0),
+					    EXIT };
+		struct load load = { BPF_PROG_TYPE_TRACING,
+				     targets[t].attach_type,
+				     targets[t].flags,
+				     "GPL",
+				     insns,
+				     3,
+				     (u32)target };
+		bool ours = model_prog_helper(model, type, targets[t].attach_type,
+					      PRIVILEGE_PERFMON, id);
+		bool theirs;
+
+		if (depends_on_machine(id))
+			continue;
+		linux_load(&load, true);
+		if (!log_text[0])
+			return asked;
+		theirs = !strstr(log_text, "cannot use helper") &&
+			 !strstr(log_text, "invalid func") && !strstr(log_text, "unknown func");
+		asked++;
+		if (ours != theirs)
+			test_fail(__FILE__, __LINE__, "%s: %s: ours %d, Linux %d", targets[t].name,
+				  helper_protos[id]->name, ours, theirs);
+	}
+	return asked;
+}
+
+TEST(helpers_of_programs_with_targets)
+{
+	struct btf *btf = linux_btf();
+	struct kernel_model *model;
+
+	require_linux();
+	if (!btf)
+		SKIP("this kernel has no /sys/kernel/btf/vmlinux");
+	REQUIRE(!model_skep_new(&model));
+	for (u32 t = 0; t < ARRAY_SIZE(targets); t++) {
+		s32 id = btf_find(btf, targets[t].target, targets[t].kind);
+
+		if (id > 0)
+			test_note("%s: %u questions", targets[t].name,
+				  compare_target_grants(model, t, id));
+	}
+	model_free(model);
+	btf_free(btf);
 }
 
 TEST(helpers_by_privilege)
