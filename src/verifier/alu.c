@@ -247,6 +247,12 @@ static const char *op_name(u32 op)
 	return op >> 4 < ARRAY_SIZE(names) ? names[op >> 4] : "?";
 }
 
+static bool is_untracked(const struct reg *ptr)
+{
+	return ptr->kind == REG_MEM && (ptr->flags & REG_UNTRUSTED) &&
+	       !(ptr->flags & REG_MAYBE_NULL);
+}
+
 static int pointer_op(struct env *env, const struct bpf_insn *insn, const struct reg *a,
 		      const struct reg *b, bool is32)
 {
@@ -267,6 +273,9 @@ static int pointer_op(struct env *env, const struct bpf_insn *insn, const struct
 		return refuse(env, -EACCES, "pointer-arithmetic",
 			      "R%u 32-bit pointer arithmetic prohibited", ptr_regno);
 	}
+	/* Read by loads that probe: where exactly it points does not matter. */
+	if (is_untracked(reg_is_pointer(a) ? a : b))
+		return reg_is_pointer(a) ? 0 : unknown_result(env, dst, false);
 	switch (op) {
 	case BPF_ADD:
 		return reg_is_pointer(a) ? pointer_add(env, dst, dst, *a, b, false)

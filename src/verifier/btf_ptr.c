@@ -11,8 +11,8 @@
  *			through it is of the same kind
  *	untrusted	nothing is known but its type
  *
- * A pointer that is read out of a trusted object is not trusted by that: only members that
- * btf_trust.c lists, and those that the kernel's BTF tags __rcu, are.
+ * A pointer that is read out of a trusted object is not trusted by that: only members of which
+ * the kernel's BTF promises it (btf_trust.h), and those that it tags __rcu, are.
  */
 #include "verifier/btf_trust.h"
 #include "verifier/btf_walk.h"
@@ -47,10 +47,8 @@ bool btf_is_trusted(const struct reg *reg)
 /* flags of a pointer read through a trusted or RCU pointer. */
 static u32 member_flags(struct env *env, const struct reg *ptr, const struct walk *walk)
 {
-	const char *inner = btf_struct_name(btf_of(env, ptr), walk->owner_id);
-	/* Members of anonymous structs and unions are their owner's. */
-	const char *owner = inner[0] ? inner : btf_struct_name(btf_of(env, ptr), ptr->btf_id);
-	enum member_trust trust = btf_member_trust(owner, walk->field);
+	enum member_trust trust =
+	    btf_member_trust(btf_of(env, ptr), ptr->btf_id, walk->field, walk->struct_id);
 	u32 tagged = (walk->in_union ? REG_UNTRUSTED : 0) |
 		     (walk->tags & WALK_TAG_PERCPU ? REG_PERCPU : 0) |
 		     (walk->tags & WALK_TAG_USER ? REG_USER : 0);

@@ -3,34 +3,47 @@
 #include "base/str.h"
 
 static const struct {
-	const char *owner, *member;
+	const char *suffix;
 	enum member_trust trust;
 } promises[] = {
-	{ "bpf_iter_meta", "seq", TRUST_TRUSTED },
-	{ "bpf_iter__task", "meta", TRUST_TRUSTED },
-	{ "bpf_iter__task", "task", TRUST_TRUSTED },
-	{ "linux_binprm", "file", TRUST_TRUSTED },
-	{ "file", "f_inode", TRUST_TRUSTED },
-	{ "dentry", "d_inode", TRUST_TRUSTED_OR_NULL },
-	{ "socket", "sk", TRUST_TRUSTED_OR_NULL },
-	{ "vm_area_struct", "vm_mm", TRUST_TRUSTED_OR_NULL },
-	{ "vm_area_struct", "vm_file", TRUST_TRUSTED_OR_NULL },
-	{ "task_struct", "cpus_ptr", TRUST_RCU },
-	{ "task_struct", "cgroups", TRUST_RCU },
-	{ "task_struct", "real_parent", TRUST_RCU },
-	{ "task_struct", "group_leader", TRUST_RCU },
-	{ "cgroup", "kn", TRUST_RCU },
-	{ "css_set", "dfl_cgrp", TRUST_RCU },
-	{ "cgroup_subsys_state", "cgroup", TRUST_RCU },
-	{ "mm_struct", "exe_file", TRUST_RCU_OR_NULL },
-	{ "sk_buff", "sk", TRUST_RCU_OR_NULL },
-	{ "request_sock", "sk", TRUST_RCU_OR_NULL },
+	{ "__safe_trusted", TRUST_TRUSTED },
+	{ "__safe_trusted_or_null", TRUST_TRUSTED_OR_NULL },
+	{ "__safe_rcu", TRUST_RCU },
+	{ "__safe_rcu_or_null", TRUST_RCU_OR_NULL },
 };
 
-enum member_trust btf_member_trust(const char *struct_name, const char *member)
+static bool lists_member(const struct btf *btf, const struct btf_type *list, const char *member,
+			 u32 target_id)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(promises); i++)
-		if (str_eq(promises[i].owner, struct_name) && str_eq(promises[i].member, member))
+	const struct btf_member *members = btf_members(list);
+
+	for (u32 i = 0; i < btf_vlen(list); i++) {
+		const struct btf_type *pointer = btf_resolve(btf, members[i].type, NULL);
+		u32 id;
+
+		if (!pointer || btf_kind(pointer) != BTF_KIND_PTR ||
+		    !btf_resolve(btf, pointer->type, &id))
+			continue;
+		if (id == target_id && str_eq(btf_name(btf, members[i].name_off), member))
+			return true;
+	}
+	return false;
+}
+
+enum member_trust btf_member_trust(const struct btf *btf, u32 struct_id, const char *member,
+				   u32 target_id)
+{
+	const struct btf_type *type = btf_type(btf, struct_id);
+	char name[128];
+
+	for (u32 i = 0; type && i < ARRAY_SIZE(promises); i++) {
+		s32 list;
+
+		text_format(name, sizeof(name), "%s%s", btf_name(btf, type->name_off),
+			    promises[i].suffix);
+		list = btf_find(btf, name, btf_kind(type));
+		if (list > 0 && lists_member(btf, btf_type(btf, (u32)list), member, target_id))
 			return promises[i].trust;
+	}
 	return TRUST_NONE;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which members of kernel structs keep what is known of the pointer they are read through.
- * Linux lists them because the kernel's code keeps such promises, not its BTF.
+ * Which members of kernel structs keep what is known of the pointer they are read through. The
+ * kernel's code keeps such promises; Linux writes them into its BTF as structs of their own,
+ * "struct file__safe_trusted" with the members of struct file for which they hold.
  */
 #ifndef SKEP_VERIFIER_BTF_TRUST_H
 #define SKEP_VERIFIER_BTF_TRUST_H
 
-#include "base/types.h"
+#include "btf/btf.h"
 
 enum member_trust {
 	TRUST_NONE,
@@ -16,6 +17,8 @@ enum member_trust {
 	TRUST_RCU_OR_NULL,
 };
 
-enum member_trust btf_member_trust(const char *struct_name, const char *member);
+/* What is promised of the member of that name that points to a struct target_id. */
+enum member_trust btf_member_trust(const struct btf *btf, u32 struct_id, const char *member,
+				   u32 target_id);
 
 #endif

@@ -135,7 +135,6 @@ static int walk_pointer(struct access_at *a, const struct btf_type *pointer, str
 		return WALK_MEM;
 	out->struct_id = id;
 	out->field = btf_name(a->btf, a->member->name_off);
-	out->owner_id = a->id;
 	out->tags = pointee_tags(a->btf, pointer);
 	return WALK_PTR;
 }

@@ -21,7 +21,6 @@ enum walk_tag { WALK_TAG_USER = 1 << 0, WALK_TAG_PERCPU = 1 << 1, WALK_TAG_RCU =
 struct walk {
 	u32 struct_id;	   /* WALK_PTR: what it points to; WALK_STRUCT: the struct */
 	const char *field; /* WALK_PTR: the member's name */
-	u32 owner_id;	   /* and the struct that has it as a member */
 	u32 tags;	   /* enum walk_tag, on what is pointed to */
 	bool in_union;	   /* reached through a union: which of its members is valid is not known */
 };

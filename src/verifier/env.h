@@ -45,13 +45,35 @@ struct insn_aux {
 };
 
 /* A parameter of a global function, from BTF. */
-enum global_arg_kind { GLOBAL_ARG_SCALAR, GLOBAL_ARG_CTX, GLOBAL_ARG_MEM, GLOBAL_ARG_DYNPTR };
+enum global_arg_kind {
+	GLOBAL_ARG_SCALAR,
+	GLOBAL_ARG_CTX,
+	GLOBAL_ARG_MEM,
+	GLOBAL_ARG_DYNPTR,
+	GLOBAL_ARG_BTF,		  /* a kernel object, trusted */
+	GLOBAL_ARG_UNTRUSTED_BTF, /* any number, taken for the address of one */
+	GLOBAL_ARG_UNTRUSTED_MEM, /* any number, taken for the address of anything */
+};
+
+/* Declaration tags of a parameter: "arg:nonnull" and so on. */
+enum arg_tag {
+	ARG_TAG_CTX = 1 << 0,
+	ARG_TAG_NONNULL = 1 << 1,
+	ARG_TAG_NULLABLE = 1 << 2,
+	ARG_TAG_TRUSTED = 1 << 3,
+	ARG_TAG_UNTRUSTED = 1 << 4,
+	ARG_TAG_ARENA = 1 << 5,
+	ARG_TAG_OTHER = 1 << 6,
+};
 
 struct global_arg {
 	u8 kind; /* enum global_arg_kind */
+	u8 tags; /* enum arg_tag */
 	bool nonnull;
-	bool tagged_ctx, tagged_other; /* declaration tags "arg:..." */
-	u32 size; /* GLOBAL_ARG_MEM */
+	union {
+		u32 size;   /* GLOBAL_ARG_MEM */
+		u32 btf_id; /* GLOBAL_ARG_BTF, GLOBAL_ARG_UNTRUSTED_BTF: in the model's BTF */
+	};
 };
 
 struct subprog {
@@ -69,7 +91,7 @@ struct subprog {
 	bool has_may_goto;
 	bool changes_packet, might_sleep; /* it, or what it calls */
 	u8 n_args;
-	bool void_result;
+	int unusable; /* global: the errno for its signature when it is called */
 	struct global_arg args[5];
 };
 
@@ -231,7 +253,7 @@ int cfg_check_paths(struct env *env);
 int insn_refuse(struct env *env);	/* insns.c: why the instruction with bad_fields is wrong */
 int insns_check(struct env *env);	/* insns.c: reserved fields, opcodes, maps and functions in ldimm64 */
 int btf_check_info(struct env *env);	/* btf_info.c: func_info and line_info */
-int btf_prepare_globals(struct env *env); /* parameters of global functions */
+int btf_prepare_globals(struct env *env); /* globals.c: parameters of global functions */
 int attach_check(struct env *env);	/* attach.c: what the program attaches to */
 int liveness_compute(struct env *env);	/* liveness.c */
 int explore_subprog(struct env *env, u32 subprog); /* explore.c */

@@ -230,28 +230,6 @@ static int run_paths(struct env *env)
 	return 0;
 }
 
-static void global_arg_reg(struct env *env, const struct global_arg *arg, struct reg *reg)
-{
-	switch (arg->kind) {
-	case GLOBAL_ARG_SCALAR:
-		*reg = reg_unknown();
-		break;
-	case GLOBAL_ARG_CTX:
-		*reg = reg_pointer(REG_CTX, 0);
-		break;
-	case GLOBAL_ARG_DYNPTR:
-		/* Whatever the caller has. Linux takes it for local memory; slices may be a packet's. */
-		*reg = dynptr_const_reg(env, DYNPTR_LOCAL, REG_IN_PACKET);
-		break;
-	default:
-		*reg = reg_pointer(REG_MEM, arg->nonnull ? 0 : REG_MAYBE_NULL);
-		reg->size = arg->size;
-		if (!arg->nonnull)
-			reg->id = new_id(env);
-		break;
-	}
-}
-
 /* A state with one frame, about to run that function. NULL: out of memory. */
 static struct frame *enter(struct env *env, u32 index)
 {

@@ -166,6 +166,12 @@ int async_callback(struct env *env, const struct async_entry *entry);
 int exit_step(struct env *env);
 int early_return(struct env *env);
 
+/* ---- globals.c ---- */
+/* A call of a global function: only its signature counts. */
+int global_call(struct env *env, struct subprog *sub);
+/* What a global function knows of its parameter. */
+void global_arg_reg(struct env *env, const struct global_arg *arg, struct reg *reg);
+
 /* ---- sections.c ---- */
 /* May the program sleep at all? (Whether it may here: see in_rcu and env->cur's depths.) */
 bool in_sleepable(const struct env *env);

@@ -27,67 +27,6 @@ static int push_frame(struct env *env, struct state *state, u32 subprog, u32 cal
 	return 0;
 }
 
-/* ---- global functions ---- */
-
-static int check_global_arg(struct env *env, u32 regno, const struct global_arg *arg)
-{
-	struct reg reg = *cur_reg(env, regno);
-	struct dynptr_arg dynptr;
-	int err = check_read(env, regno);
-
-	if (err)
-		return err;
-	switch (arg->kind) {
-	case GLOBAL_ARG_SCALAR:
-		if (!reg_is_scalar(&reg))
-			return refuse(env, -EINVAL, "argument-type", "R%u is not a scalar", regno);
-		return 0;
-	case GLOBAL_ARG_CTX:
-		if (reg.kind != REG_CTX)
-			return refuse(env, -EINVAL, "argument-type",
-				      "arg#%u expected pointer to ctx, but got %s", regno - 1,
-				      reg_kind_name(reg.kind));
-		return check_pointer_off(env, regno, &reg);
-	case GLOBAL_ARG_DYNPTR:
-		err = reg.kind == REG_DYNPTR ? check_pointer_off(env, regno, &reg) : 0;
-		return err ? err : dynptr_arg_check(env, regno, ARG_MEM_RDONLY, 0, &dynptr);
-	default:
-		/* The function sees maybe-NULL memory of that size, which it may write. */
-		if (!arg->nonnull && reg_is_null(&reg)) {
-			mark_precise(env, &reg);
-			return 0;
-		}
-		if (reg.flags & REG_MAYBE_NULL) {
-			if (arg->nonnull)
-				return refuse(env, -EINVAL, "null-check",
-					      "arg#%u is expected to be non-NULL", regno - 1);
-			reg.flags &= ~(u32)REG_MAYBE_NULL;
-		}
-		return check_mem_arg(env, regno, &reg, arg->size, false, ARG_MEM_WRITE | ARG_PACKET_OK);
-	}
-}
-
-static int call_global(struct env *env, struct subprog *sub)
-{
-	struct reg out = reg_unknown();
-	int err = global_call_sections(env, sub);
-
-	if (err)
-		return err;
-	for (u32 i = 0; i < sub->n_args && !err; i++)
-		err = check_global_arg(env, i + 1, &sub->args[i]);
-	if (err) {
-		refuse_more(env, "Caller passes invalid args into func#%u ('%s')",
-			 (u32)(sub - env->subprogs), sub->name);
-		return err;
-	}
-	sub->called = true;
-	forget_caller_saved(env);
-	if (!sub->void_result)
-		set_reg(env, 0, &out);
-	return sub->changes_packet ? forget_packet(env) : 0;
-}
-
 /* ---- calls ---- */
 
 int subprog_call(struct env *env)
@@ -101,7 +40,7 @@ int subprog_call(struct env *env)
 		return refuse(env, -EINVAL, "call-with-lock",
 			      "global function calls are not allowed while holding a lock,\nuse static function instead");
 	if (sub->global)
-		return call_global(env, sub);
+		return global_call(env, sub);
 	err = push_frame(env, env->cur, target, env->at);
 	if (err)
 		return err;
@@ -383,12 +322,8 @@ static int end_async(struct env *env)
 
 static int end_global(struct env *env)
 {
-	const struct subprog *sub = &env->subprogs[env->main_subprog];
-	int err;
+	int err = check_read(env, 0);
 
-	if (sub->void_result)
-		return 0;
-	err = check_read(env, 0);
 	if (!err && !reg_is_scalar(cur_reg(env, 0)))
 		err = refuse(env, -EINVAL, "return-range",
 			     "At subprogram exit the register R0 is not a scalar value (%s)",
