@@ -13,6 +13,7 @@
  *	search.c	looks for an input that makes it fail
  *	edit.c, fixes.c	changes to the program, and the verifier's verdict about each
  *	text.c, json.c	for people, for programs
+ *	slow.c, states.c	why verification is slow, abstract states (study.h)
  */
 #ifndef SKEP_EXPLAIN_EXPLAIN_H
 #define SKEP_EXPLAIN_EXPLAIN_H

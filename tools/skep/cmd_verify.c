@@ -25,12 +25,15 @@ const char help_verify[] =
     "      --json           the same and more as an array of objects\n"
     "      --log-level N    with the verifier's log, also of what is accepted (1, 2; +4: figures)\n"
     "  -v, --verbose        --log-level 1\n"
+    "      --why-slow       which lines verification walks most, which states did not merge\n"
+    "                       there, and why\n"
+    "      --show-states N  what is known of registers and stack at line N of the source\n"
     "      --seconds N      give up on a program after that long (60)\n"
     "\n"
     "The exit status is 0 when all are accepted, 1 when some are refused, 2 when a file cannot\n"
     "be read or the usage is wrong, 3 when none is refused but some could not be judged.\n";
 
-enum { OPT_BTF = 256, OPT_LINUX, OPT_TSV, OPT_JSON, OPT_LEVEL, OPT_SECONDS };
+enum { OPT_BTF = 256, OPT_LINUX, OPT_TSV, OPT_JSON, OPT_LEVEL, OPT_SECONDS, OPT_SLOW, OPT_STATES };
 
 static const struct option options[] = { { "btf", required_argument, NULL, OPT_BTF },
 					 { "against-linux", no_argument, NULL, OPT_LINUX },
@@ -38,6 +41,8 @@ static const struct option options[] = { { "btf", required_argument, NULL, OPT_B
 					 { "json", no_argument, NULL, OPT_JSON },
 					 { "log-level", required_argument, NULL, OPT_LEVEL },
 					 { "seconds", required_argument, NULL, OPT_SECONDS },
+					 { "why-slow", no_argument, NULL, OPT_SLOW },
+					 { "show-states", required_argument, NULL, OPT_STATES },
 					 { "verbose", no_argument, NULL, 'v' },
 					 { NULL, 0, NULL, 0 } };
 
@@ -72,6 +77,11 @@ static int take_option(int option, struct verify_opts *opts)
 		return number("--log-level", 7, &opts->log_level);
 	case OPT_SECONDS:
 		return number("--seconds", 86400, &opts->seconds);
+	case OPT_SLOW:
+		opts->why_slow = true;
+		return 0;
+	case OPT_STATES:
+		return number("--show-states", 10000000, &opts->states_line);
 	case 'v':
 		opts->log_level = 1;
 		return 0;

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "compile.h"
+#include "explain.h"
 #include "hooks/syscall/internal.h"
 
 /* ---- what is said while it runs ---- */
@@ -204,21 +205,37 @@ static int check_map_names(const struct session *session)
 	return 0;
 }
 
+/* libbpf asks for a log when a program was refused; its feature probes have none. */
+static void on_verified(void *data, const struct verify_request *request,
+			const struct verify_result *result, int err)
+{
+	if (err && request->log)
+		explainer_take(data, request, result, err);
+}
+
 static int load_object(struct session *session)
 {
 	struct loader_error error = { 0 };
 	const void *btf;
 	u32 size;
-	int err = loader_load(session->loader, &error);
+	struct explainer explainer = { 0 };
+	int err;
 
+	skep_on_verified(session->skep, on_verified, &explainer);
+	err = loader_load(session->loader, &error);
+	skep_on_verified(session->skep, NULL, NULL);
 	if (err) {
 		complain("%s", error.text);
+		if (explainer.text)
+			fprintf(stderr, "\n%s\n", explainer.text);
 		if (session->opts->verbose)
 			for (u32 i = 0; i < loader_prog_count(session->loader); i++)
 				if (loader_prog(session->loader, i)->log)
 					fputs(loader_prog(session->loader, i)->log, stderr);
-		return err;
 	}
+	explainer_clear(&explainer);
+	if (err)
+		return err;
 	btf = loader_btf(session->loader, &size);
 	if (btf && btf_parse(btf, size, NULL, NULL, &session->btf))
 		session->btf = NULL;

@@ -60,8 +60,8 @@ static void on_verified(void *data, const struct verify_request *request,
 	judge->stats = result->stats;
 	judge->refusal = result->refusal;
 	judge->has_stats = true;
-	if (err && judge->opts->format != VERIFY_TSV)
-		explainer_take(&judge->explainer, request, result);
+	if (judge->opts->format != VERIFY_TSV)
+		explainer_take(&judge->explainer, request, result, err);
 }
 
 static bool is_machine_btf(const void *btf, size_t size)
@@ -142,6 +142,8 @@ int judge_new(const struct verify_opts *opts, int out, struct judge **to)
 		return err;
 	}
 	judge->opts = opts;
+	judge->explainer.why_slow = opts->why_slow;
+	judge->explainer.states_line = opts->states_line;
 	judge->out = out;
 	judge->skep = skep_new_verifier(model);
 	if (!judge->skep) {
@@ -277,13 +279,13 @@ static void add_own(const struct judge *judge, struct record *record, char *wher
 	record->ours.states = judge->stats.total_states;
 	record->ours.peak_states = judge->stats.peak_states;
 	record->ours.memory = judge->stats.peak_memory;
+	record->explanation =
+	    judge->opts->format == VERIFY_JSON ? judge->explainer.json : judge->explainer.text;
 	if (record->ours.judgement != JUDGED_REFUSED)
 		return;
 	record->cause = refusal->cause;
 	if (refusal->message[0])
 		record->reason = refusal->message;
-	record->explanation =
-	    judge->opts->format == VERIFY_JSON ? judge->explainer.json : judge->explainer.text;
 	record->line = refusal->line;
 	if (refusal->line)
 		snprintf(where, size, "%s:%u: %s", refusal->file, refusal->line, refusal->source);

@@ -25,6 +25,8 @@ struct verify_opts {
 	enum verify_format format;
 	u32 log_level;
 	u32 seconds; /* that judging a program may take */
+	bool why_slow;   /* where verification goes */
+	u32 states_line; /* show the abstract states at this line; 0: none */
 };
 
 /* ---- tree.c ---- */
