@@ -82,6 +82,8 @@ static void complete_map(union bpf_attr *attr)
 		attr->max_entries = sized_in_pages ? 4096 : 1024;
 	if (!attr->value_size && attr->map_type == BPF_MAP_TYPE_STACK_TRACE)
 		attr->value_size = 127 * sizeof(u64);
+	if (attr->map_type == BPF_MAP_TYPE_CPUMAP)
+		attr->max_entries = 1; /* one a CPU: how many there may be, the kernel says */
 }
 
 static int judge_map_create(struct loader *loader, union bpf_attr *attr, unsigned int size)
@@ -90,7 +92,7 @@ static int judge_map_create(struct loader *loader, union bpf_attr *attr, unsigne
 	int fd = below(loader, BPF_MAP_CREATE, attr, size);
 	struct stand_in *made;
 
-	if (fd < 0 && errno == EINVAL) {
+	if (fd < 0 && (errno == EINVAL || errno == E2BIG)) {
 		union bpf_attr whole = { 0 };
 
 		memcpy(&whole, attr, MIN(size, sizeof(whole)));
@@ -464,13 +466,31 @@ static void judging_release(struct judging *judging)
 	judging->n = judging->n_done = 0;
 }
 
+/* "failed to find BTF for extern 'NAME'": another object has it. True when that is news. */
+static bool note_unlinked(struct judging *judging)
+{
+	const char *at = strstr(judging->error->text, "failed to find BTF for extern '");
+	struct open_how *open = &judging->open;
+	char *name = open->hidden[open->n_hidden];
+
+	if (!at || open->n_hidden == ARRAY_SIZE(open->hidden))
+		return false;
+	at = strchr(at, '\'') + 1;
+	snprintf(name, sizeof(open->hidden[0]), "%.*s", (int)strcspn(at, "'"), at);
+	for (u32 i = 0; i < open->n_hidden; i++)
+		if (strcmp(open->hidden[i], name) == 0)
+			return false;
+	open->n_hidden++;
+	return true;
+}
+
 static int all_rounds(struct judging *judging, const struct loader_kernel *kernel)
 {
 	int err;
 
 	do {
 		err = one_round(judging, kernel);
-	} while (!err && judging->n_done < judging->n);
+	} while (err ? note_unlinked(judging) : judging->n_done < judging->n);
 	judging_release(judging);
 	return err;
 }
@@ -487,10 +507,12 @@ struct by_section {
 static void try_section(void *data, const char *section)
 {
 	struct by_section *by = data;
-	struct open_how how = { .relaxed = true, .section = section };
+	struct open_how how = by->judging->open;
 	struct loader_error ignored;
 	struct loader *loader;
 
+	how.relaxed = true;
+	how.section = section;
 	if (by->any || open_loader(by->kernel, by->judging->source, &how, &loader, &ignored))
 		return;
 	by->any = true;

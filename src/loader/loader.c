@@ -276,6 +276,8 @@ static void *prepared_copy(const void *bytes, size_t size, const struct open_how
 	elf_hide_parts(copy);
 	if (how->relaxed)
 		elf_weaken_externs(copy);
+	for (u32 i = 0; i < how->n_hidden; i++)
+		elf_hide_symbol(copy, how->hidden[i]);
 	if (how->section)
 		elf_isolate(copy, how->section);
 	return copy;

@@ -61,6 +61,8 @@ int tell_error(struct loader_error *error, int err, const char *fmt, ...) PRINTF
 struct open_how {
 	bool relaxed;        /* externs that the kernel lacks are taken as weak */
 	const char *section; /* only this section's relocations are read; NULL: all */
+	char hidden[16][64];  /* symbols of other objects that this one is to be linked with */
+	u32 n_hidden;
 };
 
 int open_loader(const struct loader_kernel *kernel, const struct loader_source *source,
@@ -102,6 +104,8 @@ int read_whole_file(const char *path, void **bytes, size_t *size);
 void elf_hide_parts(void *bytes);
 /* Undefined symbols become weak: libbpf goes on without them. */
 void elf_weaken_externs(void *bytes);
+/* Hides an undefined symbol: what refers to it can no longer be read. */
+void elf_hide_symbol(void *bytes, const char *name);
 /* Hides the relocations of all sections with programs but that one (and .text). */
 void elf_isolate(void *bytes, const char *section);
 /*

@@ -102,6 +102,21 @@ void elf_weaken_externs(void *bytes)
 			syms[i].st_info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(syms[i].st_info));
 }
 
+void elf_hide_symbol(void *bytes, const char *name)
+{
+	struct elf elf;
+	Elf64_Sym *syms;
+	u32 n;
+
+	if (!open_elf(bytes, &elf))
+		return;
+	syms = symbols_of(&elf, &n);
+	for (u32 i = 1; i < n; i++)
+		if (syms[i].st_shndx == SHN_UNDEF && strcmp(symbol_name(&elf, &syms[i]), name) == 0)
+			syms[i].st_info =
+			    ELF64_ST_INFO(STB_LOCAL, ELF64_ST_TYPE(syms[i].st_info));
+}
+
 void elf_isolate(void *bytes, const char *keep)
 {
 	struct elf elf;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# compare.awk [-v sheet=FILE] [-v what=NAME] EXPECTED VERDICTS.tsv: our verdicts beside the
-# reference. EXPECTED may be empty. Apart from the sum are counted
+# compare.awk [-v sheet=FILE] [-v what=NAME] [-v otherwise=VERDICT] EXPECTED VERDICTS.tsv: our
+# verdicts beside the reference. EXPECTED may be empty; otherwise is what is expected then. Apart from the sum are counted
 #	not loadable	what no kernel is asked about: an attach point, an extern or a map that
 #			this kernel lacks, a target that a loader sets
 #	later		features that Skep refuses by name for now
@@ -52,7 +52,7 @@ verdict == "unjudged" && reason ~ /^no program type|^SEC\(/ { count("not loadabl
 	by = "Linux"
 	if (theirs != "accepted" && theirs != "refused") {
 		by = "the test"
-		theirs = ""
+		theirs = otherwise
 		if ((base, "*") in expected)
 			theirs = expected[base, "*"]
 		if ((base, program) in expected)
