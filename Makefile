@@ -20,6 +20,10 @@ check: all
 check-selftests: all
 	@ninja -C $(BUILD) check-selftests
 
+# eBPF as Debian's packages ship it (scripts/deps objects), beside this machine's Linux.
+check-objects: all
+	@ninja -C $(BUILD) check-objects
+
 install: $(BUILD)/build.ninja
 	@meson configure $(BUILD) -Dprefix='$(PREFIX)'
 	@ninja -C $(BUILD)
@@ -38,4 +42,4 @@ bench-verifier: $(BUILD)/build.ninja
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all bench-verifier check check-selftests install clean
+.PHONY: all bench-verifier check check-selftests check-objects install clean

@@ -201,9 +201,18 @@ static void judge_load(struct judging *judging, struct loader_prog *prog, union 
 {
 	struct loader *loader = judging->loader;
 	const struct stand_in *lacking = needed_stand_in(judging, attr);
+	const char *extern_name = elf_strong_reference(judging->source->bytes, prog->name,
+						       judging->missing, judging->n_missing);
 
 	if (judging->how->begin)
 		judging->how->begin(judging->how->data, prog);
+	if (extern_name) {
+		prog->verdict = LOADER_REFUSED;
+		prog->err = -ESRCH;
+		snprintf(prog->reason, sizeof(prog->reason), "extern '%s' is not in this kernel",
+			 extern_name);
+		return;
+	}
 	if (lacking) {
 		blame_map(loader, prog, lacking);
 		return;
@@ -267,6 +276,31 @@ int judge_bpf(struct loader *loader, int cmd, union bpf_attr *attr, unsigned int
 
 /* ---- rounds ---- */
 
+/* "extern ... 'NAME' ... not resolved": remembered; true when that is news. */
+static bool note_missing_extern(struct judging *judging, const char *text)
+{
+	const char *at = strstr(text, "extern ");
+	const char *quote = at ? strchr(at, '\'') : NULL;
+	char *name = judging->missing[judging->n_missing];
+
+	if (!quote || judging->n_missing == MAX_MISSING)
+		return false;
+	snprintf(name, sizeof(judging->missing[0]), "%.*s", (int)strcspn(quote + 1, "'"),
+		 quote + 1);
+	for (u32 i = 0; i < judging->n_missing; i++)
+		if (strcmp(judging->missing[i], name) == 0)
+			return false;
+	judging->n_missing++;
+	judging->open.relaxed = true;
+	return true;
+}
+
+void judge_note_extern(struct loader *loader, const char *text)
+{
+	if (loader->judging->open.relaxed && strstr(text, "not resolved"))
+		note_missing_extern(loader->judging, text);
+}
+
 static void prepare_programs(struct judging *judging)
 {
 	struct loader *loader = judging->loader;
@@ -290,13 +324,12 @@ static void unjudge(struct loader_prog *prog, const char *fmt, const char *what)
 }
 
 /* Programs of which it is known before libbpf looks at them. */
-static void settle_early(struct judging *judging, const void *bytes)
+static void settle_early(struct judging *judging)
 {
 	struct loader *loader = judging->loader;
 
 	for (u32 i = 0; i < judging->n; i++) {
 		struct loader_prog *prog = &loader->progs[i];
-		const char *extern_name;
 
 		if (judging->done[i])
 			continue;
@@ -305,14 +338,7 @@ static void settle_early(struct judging *judging, const void *bytes)
 			judging->n_done++;
 			continue;
 		}
-		extern_name =
-		    elf_strong_reference(bytes, prog->name, judging->missing, judging->n_missing);
-		if (extern_name) {
-			prog->verdict = LOADER_REFUSED;
-			prog->err = -ESRCH;
-			snprintf(prog->reason, sizeof(prog->reason),
-				 "extern '%s' is not in this kernel", extern_name);
-		} else if (!prog->type) {
+		if (!prog->type) {
 			unjudge(prog, "no program type goes with SEC(\"%s\")", prog->section);
 		} else if (prog->type == PROG_TYPE_CUSTOM && !prog->expected_attach_type) {
 			unjudge(prog,
@@ -375,24 +401,6 @@ static void settle_rest(struct judging *judging, int err)
 	}
 }
 
-/* "extern 'NAME' ... not resolved": remembered; true when that is news. */
-static bool note_missing_extern(struct judging *judging)
-{
-	const char *at = strstr(judging->loader->warnings, "extern ");
-	const char *quote = at ? strchr(at, '\'') : NULL;
-	char *name = judging->missing[judging->n_missing];
-
-	if (!quote || judging->n_missing == MAX_MISSING)
-		return false;
-	snprintf(name, 64, "%.*s", (int)strcspn(quote + 1, "'"), quote + 1);
-	for (u32 i = 0; i < judging->n_missing; i++)
-		if (strcmp(judging->missing[i], name) == 0)
-			return false;
-	judging->n_missing++;
-	judging->open.relaxed = true;
-	return true;
-}
-
 static u32 programs_of(struct judging *judging, const struct loader *loader)
 {
 	if (judging->done)
@@ -418,7 +426,8 @@ static int settle(struct judging *judging, u32 done_before, int err)
 		settle_rest(judging, -EINVAL);
 	else if (refused && !judging->done[refused - judging->loader->progs])
 		settle_refused(judging, refused, err);
-	else if (!note_missing_extern(judging) && judging->n_done == done_before)
+	else if (!note_missing_extern(judging, judging->loader->warnings) &&
+		 judging->n_done == done_before)
 		settle_rest(judging, err);
 	return 0;
 }
@@ -445,7 +454,7 @@ static int one_round(struct judging *judging, const struct loader_kernel *kernel
 		loader->judging = judging;
 		loader->kernel.judging = true;
 		prepare_programs(judging);
-		settle_early(judging, judging->source->bytes);
+		settle_early(judging);
 	}
 	if (!err && judging->n_done < judging->n) {
 		scope = scope_enter(loader);

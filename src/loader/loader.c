@@ -44,9 +44,15 @@ static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list 
 	size_t len, used;
 	int n;
 
-	if (level != LIBBPF_WARN || !active)
+	if (!active || (level != LIBBPF_WARN && !active->judging))
+		return 0;
+	if (level != LIBBPF_WARN && strncmp(fmt, "libbpf: extern ", 15) && strncmp(fmt, "extern ", 7))
 		return 0;
 	n = vsnprintf(line, sizeof(line), fmt, args);
+	if (level != LIBBPF_WARN) {
+		judge_note_extern(active, line);
+		return 0;
+	}
 	if (n <= 0 || strstr(line, "BEGIN PROG LOAD LOG"))
 		return 0;
 	if (strncmp(text, "libbpf: ", 8) == 0)

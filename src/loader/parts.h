@@ -85,6 +85,8 @@ void tell_lacking_map(const char *name, u32 type, char *out, size_t size);
 
 /* bpf(2) as the libbpf of a loader with judging set sees it. */
 int judge_bpf(struct loader *loader, int cmd, union bpf_attr *attr, unsigned int size);
+/* What libbpf says of an extern on its way through them. */
+void judge_note_extern(struct loader *loader, const char *text);
 
 /* ---- sections.c ---- */
 

@@ -2,6 +2,7 @@
 /* Skep's own kernel model, and those of Linuxes. */
 #include "btf/btf.h"
 #include "helpers/helpers.h"
+#include "model/built.h"
 #include "model/kfuncs.h"
 #include "model/prog_types.h"
 #include "os/os.h"
@@ -66,6 +67,8 @@ int model_linux_new(const void *btf, u32 size, struct text *log, struct kernel_m
 		return -ENOMEM;
 	model->is_linux = true;
 	err = btf_parse(btf, size, NULL, log, &model->btf);
+	if (!err)
+		model_find_lacking(model);
 	return finish(model, err, out);
 }
 

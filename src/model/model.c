@@ -11,7 +11,9 @@ const struct prog_type_model *model_prog_type(const struct kernel_model *model, 
 {
 	if (type == PROG_TYPE_CUSTOM)
 		return model->custom_type;
-	return type < model->n_prog_types ? model->prog_types[type] : NULL;
+	if (type >= model->n_prog_types || (model->lacks_types >> type & 1))
+		return NULL;
+	return model->prog_types[type];
 }
 
 const struct helper_proto *model_helper(const struct kernel_model *model, u32 id)
@@ -48,6 +50,9 @@ const struct helper_proto *model_prog_helper(const struct kernel_model *model,
 		return type->type == PROG_TYPE_CUSTOM ? model_helper(model, id) : NULL;
 	grant = find_grant(type, id);
 	if (!grant || grant->needs > privilege)
+		return NULL;
+	if (id / 64 < ARRAY_SIZE(model->lacks_helpers) &&
+	    (model->lacks_helpers[id / 64] >> id % 64 & 1))
 		return NULL;
 	if (!at_attach_type(grant->attach_types, attach_type))
 		return NULL;

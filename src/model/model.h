@@ -126,6 +126,10 @@ struct kernel_model {
 	u32 n_custom_helpers;
 	const struct kfunc_proto *kfuncs; /* KFUNC_COUNT of them (model/kfuncs.h); NULL: none */
 	const struct prog_type_model *custom_type; /* of PROG_TYPE_CUSTOM; NULL: not here */
+	/* Bits of helpers and program types that this Linux was built or started without. */
+	u64 lacks_helpers[4];
+	u64 lacks_types;
+	bool hides_variables; /* no address is known of its variables: CONFIG_KALLSYMS_ALL=n */
 	/* limits */
 	u32 max_insns;           /* of a program: 1,000,000 privileged */
 	u32 max_insns_processed; /* complexity limit: 1,000,000 */
@@ -173,6 +177,11 @@ int model_skep_new(struct kernel_model **out);
  * of Linux 6.18; what BTF does not tell is in linux_facts.h. The bytes are copied.
  */
 int model_linux_new(const void *btf, u32 size, struct text *log, struct kernel_model **out);
+/*
+ * What BTF does not tell of a running Linux: it is locked down (integrity), it knows no
+ * addresses of its variables.
+ */
+void model_restrict(struct kernel_model *model, bool locked_down, bool hides_variables);
 /* NULL is fine. */
 void model_free(struct kernel_model *model);
 /* Raw BTF of the kernel that Skep presents: os_free(*data). */

@@ -42,6 +42,10 @@ int kernel_var_check(struct env *env, u32 at)
 		return refuse(env, -EINVAL, "bad-ldimm64",
 			      "ldimm64 unable to resolve the size of type '%s'",
 			      btf_name(btf, type->name_off));
+	if (btf_kind(type) == BTF_KIND_VAR && env->req->model->hides_variables)
+		return refuse(env, -ENOENT, "unsupported",
+			      "ldimm64 failed to find the address for kernel symbol '%s'.",
+			      btf_name(btf, type->name_off));
 	return 0;
 }
 

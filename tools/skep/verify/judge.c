@@ -81,6 +81,7 @@ static int linux_model(const char *path, struct kernel_model **model, bool *mach
 {
 	char line[256] = "";
 	struct text log = text_in(line, sizeof(line));
+	struct machine settings;
 	size_t size;
 	void *btf;
 	int err = read_file(path, &btf, &size);
@@ -91,6 +92,10 @@ static int linux_model(const char *path, struct kernel_model **model, bool *mach
 	}
 	err = model_linux_new(btf, (u32)size, &log, model);
 	*machine = !err && is_machine_btf(btf, size);
+	if (*machine) {
+		machine_look(&settings);
+		model_restrict(*model, settings.locked_down, settings.hides_variables);
+	}
 	free(btf);
 	if (err)
 		complain("%s is not the BTF of a kernel: %s", path,

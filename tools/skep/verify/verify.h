@@ -103,6 +103,16 @@ void judge_free(struct judge *judge);
 void judge_file(struct judge *judge, const struct files *files, u32 index, char *const *skip,
 		u32 n_skip);
 
+/* ---- machine.c ---- */
+
+/* What the kernel of this machine was built and started with. */
+struct machine {
+	bool locked_down;     /* programs may not write to other processes' memory */
+	bool hides_variables; /* it knows no addresses of its variables */
+};
+
+void machine_look(struct machine *machine);
+
 /* ---- worker.c ---- */
 
 /* Judges all files, and tells each verdict. 0 or -errno, after a message. */
