@@ -96,7 +96,7 @@ static s64 copy_words(struct iter_bits *it, u64 from, u32 n, struct run_ctx *rc)
 	u64 *words;
 	int err;
 
-	if (rc->n_held == RUN_MAX_HELD)
+	if (rc->n_held >= RUN_MAX_HELD)
 		return -ENOMEM;
 	words = os_alloc(n * sizeof(*words));
 	if (!words)

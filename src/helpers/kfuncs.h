@@ -21,6 +21,12 @@
 	X(bpf_preempt_enable, "void ()")                                                           \
 	X(bpf_local_irq_save, "void (unsigned long *flags__irq_flag)")                             \
 	X(bpf_local_irq_restore, "void (unsigned long *flags__irq_flag)")                          \
+	X(bpf_res_spin_lock, "int (struct bpf_res_spin_lock *lock)")                               \
+	X(bpf_res_spin_unlock, "void (struct bpf_res_spin_lock *lock)")                            \
+	X(bpf_res_spin_lock_irqsave,                                                               \
+	  "int (struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag)")                  \
+	X(bpf_res_spin_unlock_irqrestore,                                                          \
+	  "void (struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag)")                 \
 	X(bpf_dynptr_from_skb, "int (struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)") \
 	X(bpf_dynptr_from_skb_meta,                                                                \
 	  "int (struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)")                  \

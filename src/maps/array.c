@@ -6,6 +6,7 @@
  * memory itself.
  */
 #include "maps/array.h"
+#include "maps/value.h"
 #include "maps/words.h"
 
 #define ARRAY_FLAGS                                                                                \
@@ -38,7 +39,8 @@ static u64 row_bytes(const struct map *map)
 
 static int array_layout(const struct map *map, struct map_sizes *sizes)
 {
-	if (map->facts.flags & BPF_F_MMAPABLE)
+	/* Nobody maps values that hold more than data. */
+	if ((map->facts.flags & BPF_F_MMAPABLE) && !map->facts.record.n)
 		sizes->visible = row_bytes(map);
 	else
 		sizes->store = row_bytes(map);
@@ -103,14 +105,35 @@ static int update_check(const struct map *map, const void *key, u64 flags)
 	return map_lock_flag_check(map, flags);
 }
 
+static int array_put(struct map *map, const void *key, const void *value, u64 flags, u32 owner)
+{
+	int err = update_check(map, key, flags);
+	void *at = array_value(map, key, 0);
+
+	if (err)
+		return err;
+	if (UNLIKELY(flags & BPF_F_LOCK))
+		value_store_locked(map, at, value, owner);
+	else
+		value_store(map, at, value);
+	value_gone(map, at);
+	return 0;
+}
+
 static int array_update(struct map *map, const void *key, const void *value, u64 flags,
 			struct run_ctx *rc)
 {
-	int err = update_check(map, key, flags);
+	return array_put(map, key, value, flags, rc->cpu + 1);
+}
 
-	if (!err)
-		words_store(array_value(map, key, 0), value, map->facts.value_size);
-	return err;
+static void percpu_put(struct map *map, void *at, const void *value, u32 size)
+{
+	if (LIKELY(!map->facts.record.n)) {
+		words_store(at, value, size);
+		return;
+	}
+	value_store_fields(map, at, value);
+	value_drop_fields(map, at);
 }
 
 static int percpu_array_update(struct map *map, const void *key, const void *value, u64 flags,
@@ -119,7 +142,7 @@ static int percpu_array_update(struct map *map, const void *key, const void *val
 	int err = update_check(map, key, flags);
 
 	if (!err)
-		words_store(array_value(map, key, rc->cpu), value, map->facts.value_size);
+		percpu_put(map, array_value(map, key, rc->cpu), value, map->facts.value_size);
 	return err;
 }
 
@@ -152,9 +175,13 @@ static int array_sys_lookup(struct map *map, const void *key, void *value, u64 f
 
 	if (!err && !at)
 		err = -ENOENT;
-	if (!err)
-		words_load(value, at, map->facts.value_size);
-	return err;
+	if (err)
+		return err;
+	if (UNLIKELY(flags & BPF_F_LOCK))
+		value_load_locked(map, value, at, MAP_LOCK_SYS);
+	else
+		value_load(map, value, at);
+	return 0;
 }
 
 static int percpu_array_sys_lookup(struct map *map, const void *key, void *value, u64 flags)
@@ -164,15 +191,19 @@ static int percpu_array_sys_lookup(struct map *map, const void *key, void *value
 
 	if (!err && !at)
 		err = -ENOENT;
-	for (u32 cpu = 0; !err && cpu < map->cpus; cpu++)
-		words_load((u8 *)value + cpu * map->stride, at + cpu * map->cpu_stride,
-			   map->stride);
+	for (u32 cpu = 0; !err && cpu < map->cpus; cpu++) {
+		u8 *to = (u8 *)value + cpu * map->stride;
+
+		words_load(to, at + cpu * map->cpu_stride, map->stride);
+		if (UNLIKELY(map->facts.record.n))
+			value_hide_fields(map, to);
+	}
 	return err;
 }
 
 static int array_sys_update(struct map *map, const void *key, const void *value, u64 flags)
 {
-	return array_update(map, key, value, flags, NULL);
+	return array_put(map, key, value, flags, MAP_LOCK_SYS);
 }
 
 static int percpu_array_sys_update(struct map *map, const void *key, const void *value, u64 flags)
@@ -180,8 +211,8 @@ static int percpu_array_sys_update(struct map *map, const void *key, const void 
 	int err = update_check(map, key, flags);
 
 	for (u32 cpu = 0; !err && cpu < map->cpus; cpu++)
-		words_store(array_value(map, key, cpu), (const u8 *)value + cpu * map->stride,
-			    map->stride);
+		percpu_put(map, array_value(map, key, cpu), (const u8 *)value + cpu * map->stride,
+			   map->stride);
 	return err;
 }
 

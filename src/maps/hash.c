@@ -20,6 +20,7 @@
 #include "maps/lru.h"
 #include "maps/table.h"
 #include "maps/types.h"
+#include "maps/value.h"
 
 #define HASH_FLAGS                                                                                 \
 	((u32)(BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_NUMA_NODE | BPF_F_ZERO_SEED) |      \
@@ -226,17 +227,27 @@ struct hash_input {
 	u32 cpu;       /* per-CPU hash: else the one that gets it; also the lane of the pool */
 };
 
+static void percpu_put(struct hash_map *hash, u8 *to, const u8 *value, u32 size)
+{
+	if (LIKELY(!hash->map.facts.record.n)) {
+		words_store(to, value, size);
+		return;
+	}
+	value_store_fields(&hash->map, to, value);
+	value_drop_fields(&hash->map, to);
+}
+
 static void write_percpu(struct hash_map *hash, u64 *elem, const struct hash_input *in)
 {
 	const u8 *value = in->value;
 	u32 size = hash->map.facts.value_size;
 
 	if (!in->all_cpus) {
-		words_store(percpu_value(hash, elem, in->cpu), value, size);
+		percpu_put(hash, percpu_value(hash, elem, in->cpu), value, size);
 		return;
 	}
 	for (u32 cpu = 0; cpu < hash->map.cpus; cpu++, value += hash->value_stride)
-		words_store(percpu_value(hash, elem, cpu), value, hash->value_stride);
+		percpu_put(hash, percpu_value(hash, elem, cpu), value, hash->value_stride);
 }
 
 static void write_new(struct hash_map *hash, u64 *elem, const void *key,
@@ -244,7 +255,9 @@ static void write_new(struct hash_map *hash, u64 *elem, const void *key,
 {
 	words_store(elem_key(elem), key, hash->map.facts.key_size);
 	if (!hash->planes) {
-		words_store(elem_value(hash, elem), in->value, hash->map.facts.value_size);
+		/* What was there before may have been given up too early, or too late. */
+		value_gone(&hash->map, elem_value(hash, elem));
+		value_store(&hash->map, elem_value(hash, elem), in->value);
 		return;
 	}
 	for (u32 cpu = 0; cpu < hash->map.cpus; cpu++)
@@ -256,11 +269,14 @@ static void write_new(struct hash_map *hash, u64 *elem, const void *key,
 static void read_value(const struct hash_map *hash, u64 *elem, u8 *value)
 {
 	if (!hash->planes) {
-		words_load(value, elem_value(hash, elem), hash->map.facts.value_size);
+		value_load(&hash->map, value, elem_value(hash, elem));
 		return;
 	}
-	for (u32 cpu = 0; cpu < hash->map.cpus; cpu++, value += hash->value_stride)
+	for (u32 cpu = 0; cpu < hash->map.cpus; cpu++, value += hash->value_stride) {
 		words_load(value, percpu_value(hash, elem, cpu), hash->value_stride);
+		if (UNLIKELY(hash->map.facts.record.n))
+			value_hide_fields(&hash->map, value);
+	}
 }
 
 /* ---- changes ---- */
@@ -289,6 +305,40 @@ static int insert_new(struct hash_map *hash, const void *key, const struct hash_
 	return 0;
 }
 
+/*
+ * The element is about to go. Afterwards would be too late: somebody else may have it then. If
+ * it stays after all, its timers are as after a deletion and an insertion.
+ */
+static void give_up_fields(struct hash_map *hash, u64 *elem)
+{
+	if (LIKELY(!hash->map.facts.record.n))
+		return;
+	if (!hash->planes)
+		value_drop_fields(&hash->map, elem_value(hash, elem));
+	for (u32 cpu = 0; hash->planes && cpu < hash->map.cpus; cpu++)
+		value_drop_fields(&hash->map, percpu_value(hash, elem, cpu));
+}
+
+/*
+ * BPF_F_LOCK: in place, under the value's lock. Once that is had, the element must still be the
+ * key's, or it would be another one's value that changes.
+ */
+static bool store_in_place(struct hash_map *hash, const void *key, u64 *elem,
+			   const struct hash_input *in)
+{
+	u32 owner = in->all_cpus ? MAP_LOCK_SYS : in->cpu + 1;
+	u32 *lock = value_lock(&hash->map, elem_value(hash, elem));
+	u64 link;
+	bool still;
+
+	map_lock_take(lock, owner, hash->map.epoch);
+	still = table_lookup(&hash->table, key, &link) == elem;
+	if (still)
+		value_store_fields(&hash->map, elem_value(hash, elem), in->value);
+	map_lock_drop(lock, owner);
+	return still;
+}
+
 static int replace_old(struct hash_map *hash, const void *key, const struct hash_input *in,
 		       const struct table_place *place, bool *done)
 {
@@ -310,6 +360,7 @@ static int replace_old(struct hash_map *hash, const void *key, const struct hash
 	if (hash->is_lru)
 		store_relaxed(lru_word(&hash->lru, pool_at(pool, elem.index)),
 			      load_relaxed(lru_word(&hash->lru, old)) & LRU_USES);
+	give_up_fields(hash, old);
 	*done = table_replace(&hash->table, in->cpu, key, place, elem);
 	if (!*done)
 		pool_give(pool, in->cpu, elem);
@@ -332,10 +383,14 @@ static int hash_put(struct hash_map *hash, const void *key, const struct hash_in
 
 		if (found < 0)
 			return found;
-		if (found && flags == BPF_NOEXIST)
+		if (found && (flags & BPF_NOEXIST))
 			return -EEXIST;
-		if (!found && flags == BPF_EXIST)
+		if (!found && (flags & BPF_EXIST))
 			return -ENOENT;
+		if (found && UNLIKELY(flags & BPF_F_LOCK)) {
+			done = store_in_place(hash, key, pool_at(&hash->table.pool, place.index), in);
+			continue;
+		}
 		err = found ? replace_old(hash, key, in, &place, &done)
 			    : insert_new(hash, key, in, &place, &done);
 		if (err)
@@ -356,6 +411,7 @@ static int hash_remove(struct hash_map *hash, const void *key, u32 lane, void *v
 		/* what was read is the value if the link, and so the element, is still the same */
 		if (value)
 			read_value(hash, pool_at(&hash->table.pool, place.index), value);
+		give_up_fields(hash, pool_at(&hash->table.pool, place.index));
 		if (table_erase(&hash->table, lane, key, &place))
 			return 0;
 	}
@@ -503,7 +559,10 @@ static int hash_sys_lookup(struct map *map, const void *key, void *value, u64 fl
 		elem = table_lookup(&hash->table, key, &link);
 		if (!elem)
 			return -ENOENT;
-		read_value(hash, elem, value);
+		if (UNLIKELY(flags & BPF_F_LOCK))
+			value_load_locked(map, value, elem_value(hash, elem), MAP_LOCK_SYS);
+		else
+			read_value(hash, elem, value);
 		if (load_relaxed(elem) == link)
 			return 0;
 	}

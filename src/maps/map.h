@@ -109,6 +109,11 @@ struct map {
 	u32 cpus;
 	u32 handle; /* kernel's table index: what world_ops.notify gets */
 	struct epoch *epoch;
+	/*
+	 * Values with special fields: one that is not a lock is given up, with what it stands for. Set
+	 * by whoever runs programs; NULL: there is nothing behind them.
+	 */
+	void (*drop_field)(struct map *map, const struct special_field *field, void *at);
 	/* Maps of maps: the process's table of maps, which elements index; [0] is never used. */
 	struct map **inner;
 	u32 n_inner;

@@ -244,7 +244,7 @@ void *ringbuf_reserve(struct map *map, u64 size, u64 flags, struct run_ctx *rc)
 {
 	void *record;
 
-	if (flags || rc->n_held == RUN_MAX_HELD)
+	if (flags || rc->n_held >= RUN_MAX_HELD)
 		return NULL;
 	record = reserve(ringbuf_of(map), size, rc->cpu);
 	if (record)

@@ -44,12 +44,13 @@ static inline bool map_access_flags_ok(u32 flags)
 	return (flags & prog) != prog && (flags & sys) != sys;
 }
 
-/* BPF_F_LOCK: -EINVAL for values without a bpf_spin_lock, -ENOTSUPP with one (not there yet). */
+/* BPF_F_LOCK: -EINVAL for values without a bpf_spin_lock. */
 static inline int map_lock_flag_check(const struct map *map, u64 flags)
 {
-	if (!(flags & BPF_F_LOCK))
-		return 0;
-	return !btf_record_has(&map->facts.record, SPECIAL_BIT(SPECIAL_SPIN_LOCK)) ? -EINVAL : -ENOTSUPP;
+	return (flags & BPF_F_LOCK) &&
+		       !btf_record_has(&map->facts.record, SPECIAL_BIT(SPECIAL_SPIN_LOCK))
+		   ? -EINVAL
+		   : 0;
 }
 
 /* What every sys_lookup says to flags. */

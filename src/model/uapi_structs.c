@@ -46,7 +46,10 @@ enum member_kind { OF_NUMBER, OF_PRESENTED, OF_UAPI, OF_POINTER };
 /* What is inside another comes before it. ANONYMOUS has no tag, UNION neither. */
 #define UAPI_STRUCTS(STRUCT, ANONYMOUS, UNION)                                                   \
 	STRUCT(bpf_spin_lock, NUM(U32, val))                                                     \
+	STRUCT(bpf_res_spin_lock, NUM(U32, val))                                                 \
 	STRUCT(bpf_timer, NUMS(U64, __opaque, 2))                                                \
+	STRUCT(bpf_wq, NUMS(U64, __opaque, 2))                                                   \
+	STRUCT(bpf_task_work, NUMS(U64, __opaque, 1))                                            \
 	STRUCT(bpf_dynptr, NUMS(U64, __opaque, 2))                                               \
 	STRUCT(bpf_iter_num, NUMS(U64, __opaque, 1))                                             \
 	STRUCT(bpf_iter_bits, NUMS(U64, __opaque, 2))                                            \

@@ -53,6 +53,7 @@ enum run_status {
 #define BUDGET_CANCEL (-((s64)1 << 62))
 
 #define RUN_MAX_HELD 8 /* ringbuf records and the like, held by a run with a budget */
+#define RUN_MAX_LOCKS 4 /* and beside them, locks in values */
 
 /*
  * Ringbuf records are always here, whether or not the run has a budget: it is how submit
@@ -101,7 +102,7 @@ struct run_ctx {
 	void *user_data;     /* embedders' own */
 	u32 status;	     /* enum run_status */
 	u32 n_held;
-	struct held held[RUN_MAX_HELD];
+	struct held held[RUN_MAX_HELD + RUN_MAX_LOCKS];
 	u64 random;	     /* state of prandom_u32 for this run */
 	void *engine;	     /* engine's own */
 };
