@@ -5,6 +5,7 @@
  * find an entry or none, the same for the same key.
  */
 #include "base/str.h"
+#include "btf/btf.h"
 #include "explain/machine.h"
 #include "explain/words.h"
 #include "isa/insn.h"
@@ -121,6 +122,8 @@ static bool check_nothing_held(struct machine *m)
 
 	if (m->lock)
 		return machine_fault(m, FAULT_LOCK, "a spin lock is still held at the end");
+	if (m->sections)
+		return machine_fault(m, FAULT_LOCK, "an RCU, preemption or interrupt section is still open at the end");
 	describe_held(m, &text);
 	return !words[0] || machine_fault(m, FAULT_LEAK, "%s", words);
 }
@@ -513,9 +516,10 @@ static bool pointer_result(struct machine *m, const struct helper_proto *proto, 
 	struct term there;
 	u16 obj;
 
-	if (base == RET_PTR_TO_ALLOC_MEM || record)
+	if (base == RET_PTR_TO_ALLOC_MEM || base == RET_PTR_TO_DYNPTR_MEM || record)
 		size = (u32)MIN(alloc, (u64)UINT32_MAX);
-	if (base == RET_PTR_TO_MEM || base == RET_PTR_TO_ALLOC_MEM || record)
+	if (base == RET_PTR_TO_MEM || base == RET_PTR_TO_ALLOC_MEM ||
+	    base == RET_PTR_TO_DYNPTR_MEM || record)
 		obj = object_make(m, OBJECT_MEMORY, size,
 				  input_stream(m->input, STREAM_MEM, m->n_objects, 0, MIN(size, 4096u)));
 	else
@@ -606,6 +610,42 @@ static bool spin(struct machine *m, bool takes)
 	return true;
 }
 
+/*
+ * Objects on the stack that stand for something acquired (a record's dynptr, an iterator): a
+ * pointer to a token lies in their first word.
+ */
+static bool take_token(struct machine *m, const struct value *p, bool record)
+{
+	u16 obj = object_make(m, OBJECT_MEMORY, 16, UINT32_MAX);
+	struct value token;
+
+	if (!obj || !p->obj || m->objects[p->obj].is != OBJECT_STACK)
+		return !m->ended;
+	m->objects[obj].acquired = true;
+	m->objects[obj].record = record;
+	token = object_address(m, obj);
+	return object_store(m, p, 0, 8, &token);
+}
+
+static u16 token_at(struct machine *m, const struct value *p)
+{
+	struct value token;
+
+	if (!p->obj || m->objects[p->obj].is != OBJECT_STACK || !object_load(m, p, 0, 8, &token))
+		return 0;
+	return token.obj;
+}
+
+static bool give_token(struct machine *m, const struct value *p)
+{
+	u16 obj = token_at(m, p);
+
+	if (!obj || !m->objects[obj].alive)
+		return m->ended ? false : machine_fault(m, FAULT_RELEASE, "there is nothing there");
+	m->objects[obj].alive = false;
+	return true;
+}
+
 /* Before the general rules: what the call does to the machine. False: it faulted. */
 static bool special_effects(struct machine *m, const struct bpf_insn *insn,
 			    const struct helper_proto *proto)
@@ -619,6 +659,11 @@ static bool special_effects(struct machine *m, const struct bpf_insn *insn,
 		return erase(m, true);
 	case BPF_FUNC_map_update_elem:
 		return erase(m, false);
+	case BPF_FUNC_ringbuf_reserve_dynptr:
+		return take_token(m, arg(m, 4), true);
+	case BPF_FUNC_ringbuf_submit_dynptr:
+	case BPF_FUNC_ringbuf_discard_dynptr:
+		return give_token(m, arg(m, 1));
 	default:
 		break;
 	}
@@ -681,22 +726,109 @@ static bool helper(struct machine *m, const struct bpf_insn *insn)
 	return !m->ended;
 }
 
+/* ---- functions of the kernel ---- */
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = str_len(s), k = str_len(end);
+
+	return n >= k && str_eq(s + n - k, end);
+}
+
+/* An iterator over numbers: the token holds where it is and where it ends. */
+static bool iterate(struct machine *m)
+{
+	u16 token = token_at(m, arg(m, 1)), obj;
+	struct memory *o = &m->objects[token];
+	struct value out = { .set = true }, number;
+	s32 at, end;
+
+	if (!token)
+		return !m->ended;
+	memcpy(&at, o->bytes, 4);
+	memcpy(&end, o->bytes + 4, 4);
+	if (at < end) {
+		obj = object_make(m, OBJECT_MEMORY, 4, UINT32_MAX);
+		if (!obj)
+			return false;
+		out = object_address(m, obj);
+		number = (struct value){ term_number((u32)at), 0, true };
+		if (!object_store(m, &out, 0, 4, &number))
+			return false;
+		at++;
+		memcpy(m->objects[token].bytes, &at, 4);
+	}
+	*arg(m, 0) = out;
+	forget_arguments(m);
+	m->pc++;
+	return true;
+}
+
+static bool begin_iterator(struct machine *m, bool numbers)
+{
+	s32 at = (s32)arg(m, 2)->t.value, end = (s32)arg(m, 3)->t.value;
+	u16 token;
+
+	if (!take_token(m, arg(m, 1), false))
+		return false;
+	token = token_at(m, arg(m, 1));
+	if (token && numbers) {
+		memcpy(m->objects[token].bytes, &at, 4);
+		memcpy(m->objects[token].bytes + 4, &end, 4);
+	}
+	return !m->ended;
+}
+
+/* What the names say: acquire and release, sections, iterators. False: it faulted. */
+static bool kernel_effects(struct machine *m, const char *name)
+{
+	if (ends_with(name, "_rcu_read_lock") || ends_with(name, "_preempt_disable") ||
+	    ends_with(name, "_irq_save"))
+		m->sections++;
+	else if (ends_with(name, "_rcu_read_unlock") || ends_with(name, "_preempt_enable") ||
+		 ends_with(name, "_irq_restore"))
+		return m->sections-- || machine_fault(m, FAULT_LOCK, "no such section is open");
+	else if (str_starts(name, "bpf_iter_") && ends_with(name, "_new"))
+		return begin_iterator(m, str_eq(name, "bpf_iter_num_new"));
+	else if (str_starts(name, "bpf_iter_") && ends_with(name, "_destroy"))
+		return give_token(m, arg(m, 1));
+	else if (ends_with(name, "_release") && arg(m, 1)->obj)
+		m->objects[arg(m, 1)->obj].alive = false;
+	return true;
+}
+
+static const char *kernel_function_name(const struct machine *m)
+{
+	const struct btf *btf = m->request->model->btf;
+	const struct btf_type *type =
+	    btf ? btf_type(btf, (u32)m->request->insns[m->pc].imm) : NULL;
+
+	return type && btf_kind(type) == BTF_KIND_FUNC ? btf_name(btf, type->name_off) : "";
+}
+
 /* A function of the kernel: its arguments are not checked here. Stack that it gets may be written. */
 static bool kernel_function(struct machine *m)
 {
+	const char *name = kernel_function_name(m);
 	static const struct path_result scalar = { .kind = REG_SCALAR };
 	const struct path_result *seen = m->path->results ? &m->path->results[m->pc] : &scalar;
 	struct term raw = input_number(m, STREAM_RESULT, m->pc, m->visits[m->pc] - 1, 8,
 				       "a kernel function");
 
+	if (str_eq(name, "bpf_iter_num_next"))
+		return iterate(m);
 	for (u32 i = 1; i <= 5; i++) {
 		const struct value *p = arg(m, i);
 
 		if (p->set && p->obj && m->objects[p->obj].is == OBJECT_STACK &&
-		    m->objects[p->obj].alive)
+		    m->objects[p->obj].alive && !str_starts(name, "bpf_iter_"))
 			object_fill(m, p, 8, "a kernel function");
 	}
+	if (!kernel_effects(m, name))
+		return false;
 	*arg(m, 0) = value_of_kind(m, seen, 0, raw, m->pc, "a kernel function");
+	if (arg(m, 0)->obj && ends_with(name, "_acquire"))
+		m->objects[arg(m, 0)->obj].acquired = true;
 	forget_arguments(m);
 	m->pc++;
 	return !m->ended;

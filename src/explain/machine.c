@@ -498,6 +498,7 @@ static void start(struct machine *m, struct input *input)
 	m->n_objects = 1;
 	memset(&m->objects[0], 0, sizeof(m->objects[0]));
 	m->packet = 0;
+	m->sections = 0;
 	m->packet_moves = m->fills = m->lock = m->n_keys = m->n_wishes = 0;
 	m->fault = FAULT_NONE;
 	m->words[0] = 0;

@@ -122,6 +122,7 @@ struct machine {
 	struct memory objects[MACHINE_OBJECTS];
 	u32 n_objects;
 	u16 packet, ctx_object;
+	u32 sections; /* of RCU, preemption, interrupts that are open */
 	u32 packet_moves, fills, lock; /* lock: object of the value whose lock is held + 1 */
 	u32 visits_total;
 	u32 *visits; /* by instruction */

@@ -119,6 +119,7 @@ struct search {
 	struct machine machine;
 	enum manner manner;
 	u32 target;
+	u32 faults; /* that count: bits of enum fault_kind */
 	u64 deadline, runs;
 	u32 *distance; /* of each instruction to the target; NULL: not known */
 	u8 *jumps;     /* on the path: 0 not taken, 1 taken */
@@ -255,6 +256,35 @@ static bool time_is_up(const struct search *s)
 	return os_clock_ns(OS_CLOCK_MONOTONIC) >= s->deadline;
 }
 
+/* Where a cause says what goes wrong, only that counts. Bits of enum fault_kind. */
+static u32 faults_of(const char *cause)
+{
+	static const struct {
+		const char *cause;
+		u32 faults;
+	} table[] = {
+		{ "null-check", 1u << FAULT_NULL },
+		{ "packet-bounds", 1u << FAULT_BOUNDS },
+		{ "out-of-bounds", 1u << FAULT_BOUNDS },
+		{ "unbounded-access", 1u << FAULT_BOUNDS },
+		{ "negative-offset", 1u << FAULT_BOUNDS },
+		{ "stack-bounds", 1u << FAULT_BOUNDS },
+		{ "unbounded-size", 1u << FAULT_BOUNDS },
+		{ "negative-size", 1u << FAULT_BOUNDS },
+		{ "zero-size", 1u << FAULT_ARGUMENT },
+		{ "uninit-register", 1u << FAULT_UNSET },
+		{ "uninit-stack", 1u << FAULT_UNSET_STACK },
+		{ "unreleased-reference", 1u << FAULT_LEAK },
+		{ "return-range", 1u << FAULT_RESULT },
+		{ "call-depth", 1u << FAULT_DEPTH },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
+		if (str_eq(table[i].cause, cause))
+			return table[i].faults;
+	return UINT32_MAX;
+}
+
 static bool is_found(const struct search *s)
 {
 	const struct machine *m = &s->machine;
@@ -265,7 +295,8 @@ static bool is_found(const struct search *s)
 		return m->fault == FAULT_ENDLESS;
 	if (s->manner == MANNER_LATER)
 		return m->reached && (m->fault == FAULT_BOUNDS || m->fault == FAULT_NO_POINTER);
-	return m->fault != FAULT_ENDLESS && m->fault_insn == s->target;
+	return m->fault != FAULT_ENDLESS && m->fault_insn == s->target &&
+	       (s->faults >> m->fault & 1);
 }
 
 static bool run(struct search *s, struct input *input)
@@ -502,6 +533,7 @@ static int search_open(struct search *s, const struct verify_request *request,
 	s->path = path;
 	s->manner = manner_of(cause);
 	s->target = (u32)insn;
+	s->faults = faults_of(cause);
 	s->conditions = os_alloc((MAX_CONDITIONS + 1) * sizeof(*s->conditions));
 	err = machine_init(&s->machine, request, path);
 	if (err || !s->conditions)

@@ -15,7 +15,7 @@
 #include "lib/test.h"
 #include "loader/loader.h"
 
-static const char *const objects[] = { "maps", "packets", "lengths", "held", "flow", "licence" };
+static const char *const objects[] = { "maps", "packets", "lengths", "held", "flow", "licence", "newer" };
 
 struct campaign {
 	u32 mutants;
