@@ -101,6 +101,18 @@ static inline bool btf_is_composite(const struct btf_type *t)
 
 /* Id of the type of that name and kind (kind 0: any), or -ENOENT. */
 s32 btf_find(const struct btf *btf, const char *name, u32 kind);
+/* Length of a name without what follows "___": the flavor, by which programs tell several
+ * views of one type apart. */
+size_t btf_essential_len(const char *name);
+/*
+ * A chain, in the order of ids, that has all own types whose names have the same essential
+ * part, and others: the first one, 0 at the end.
+ */
+u32 btf_first_alike(const struct btf *btf, const char *name);
+static inline u32 btf_next_alike(const struct btf *btf, u32 id)
+{
+	return btf->chain[id - btf->start_id];
+}
 /* Follows typedefs and qualifiers (const, volatile, restrict, type tags). */
 const struct btf_type *btf_resolve(const struct btf *btf, u32 id, u32 *resolved_id);
 /* Byte size of a value of this type, or -EINVAL (void, functions, forward declarations). */

@@ -26,6 +26,17 @@ const char *btf_name(const struct btf *btf, u32 name_off)
 	return btf->strings + (name_off - btf->start_str);
 }
 
+size_t btf_essential_len(const char *name)
+{
+	size_t n = str_len(name);
+
+	for (size_t i = n < 5 ? 0 : n - 4; i-- > 0;)
+		if (name[i] != '_' && name[i + 1] == '_' && name[i + 2] == '_' &&
+		    name[i + 3] == '_' && name[i + 4] != '_')
+			return i + 1;
+	return n;
+}
+
 /* Letters are those of Latin-1, as everywhere in Linux. */
 static bool is_name_char(u8 c, bool first)
 {

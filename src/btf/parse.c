@@ -237,12 +237,14 @@ static int check_types(struct btf_check *check, const struct btf_header *hdr)
 	return btf_resolve_all(check);
 }
 
+/* Of the essential name: CO-RE asks for all types that share it. */
 static u32 hash_name(const char *name)
 {
+	size_t len = btf_essential_len(name);
 	u32 hash = HASH_START;
 
-	while (*name)
-		hash = (hash ^ (u8)*name++) * 16777619u;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (u8)name[i]) * 16777619u;
 	return hash;
 }
 
@@ -273,9 +275,14 @@ static int index_names(struct btf *btf)
 	return 0;
 }
 
+u32 btf_first_alike(const struct btf *btf, const char *name)
+{
+	return btf->buckets[hash_name(name) & btf->bucket_mask];
+}
+
 static s32 find_own(const struct btf *btf, const char *name, u32 kind)
 {
-	u32 id = btf->buckets[hash_name(name) & btf->bucket_mask];
+	u32 id = btf_first_alike(btf, name);
 
 	for (; id; id = btf->chain[id - btf->start_id]) {
 		const struct btf_type *t = btf->types[id - btf->start_id];

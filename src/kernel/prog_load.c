@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "btf/core.h"
 #include "explain/explain.h"
 #include "kernel/commands.h"
 #include "kernel/map_obj.h"
@@ -277,6 +278,48 @@ static int take_debug_info(struct load *load)
 				  sizeof(struct bpf_line_info), &load->line_info);
 }
 
+/* CO-RE record number i; a newer client's longer ones must end in zeroes. */
+static int read_core_relo(const struct attr_prog_load *a, u32 i, struct bpf_core_relo *relo)
+{
+	u8 raw[MAX_REC_SIZE];
+	u32 size = a->core_relo_rec_size;
+
+	if (user_read(raw, a->core_relos + (u64)i * size, size))
+		return -EFAULT;
+	for (u32 at = sizeof(*relo); at < size; at++)
+		if (raw[at])
+			return -E2BIG;
+	memcpy(relo, raw, sizeof(*relo));
+	if (relo->insn_off % sizeof(struct bpf_insn) ||
+	    relo->insn_off / sizeof(struct bpf_insn) >= a->insn_cnt)
+		return -EINVAL;
+	return 0;
+}
+
+/* Light skeletons leave CO-RE to the kernel. */
+static int apply_core_relos(struct load *load, struct user_log *log)
+{
+	const struct attr_prog_load *a = load->attr;
+	u32 size = a->core_relo_rec_size;
+	int err = 0;
+
+	if (!load->btf || !a->core_relo_cnt)
+		return 0;
+	if (a->core_relo_cnt > INT32_MAX / sizeof(struct bpf_core_relo) ||
+	    size < sizeof(struct bpf_core_relo) || size > MAX_REC_SIZE || size % 4)
+		return -EINVAL;
+	for (u32 i = 0; !err && i < a->core_relo_cnt; i++) {
+		struct bpf_core_relo relo;
+
+		err = read_core_relo(a, i, &relo);
+		if (!err)
+			err = core_relocate(load->btf->btf, load->skep->model.btf, &relo, i,
+					    load->insns, a->insn_cnt,
+					    log->level ? &log->text : NULL);
+	}
+	return err;
+}
+
 /* ---- maps ---- */
 
 /* Adds the map to those of the program; the caller's reference is taken over. */
@@ -418,8 +461,8 @@ static int check_program(struct load *load, struct user_log *log)
 
 	if (!err)
 		err = take_debug_info(load);
-	if (!err && load->btf && load->attr->core_relo_cnt)
-		err = -EOPNOTSUPP;
+	if (!err)
+		err = apply_core_relos(load, log);
 	return err ? err : run_verifier(load, log);
 }
 
