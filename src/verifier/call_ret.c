@@ -135,7 +135,8 @@ static int pointer_result(struct env *env, const struct call_args *args, struct 
 		out->size = proto->ret_size;
 		return 0;
 	case RET_PTR_TO_DYNPTR_MEM:
-		return dynptr_slice(env, &args->dynptr, args->alloc_size, 0, out);
+		*out = dynptr_slice(&args->dynptr, args->alloc_size, 0);
+		return 0;
 	case RET_PTR_TO_ALLOC_MEM:
 	case RET_PTR_TO_RINGBUF_MEM:
 		if (args->alloc_size > UINT32_MAX / 2)

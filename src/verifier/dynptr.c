@@ -63,18 +63,16 @@ struct reg dynptr_const_reg(struct env *env, u32 kind, u32 flags)
 	return reg;
 }
 
-int dynptr_slice(struct env *env, const struct dynptr_arg *dynptr, u64 size, u32 flags,
-		 struct reg *out)
+struct reg dynptr_slice(const struct dynptr_arg *dynptr, u64 size, u32 flags)
 {
-	if (size > UINT32_MAX / 2)
-		return refuse(env, -EACCES, "out-of-bounds", "slice of %llu bytes",
-			      (unsigned long long)size);
-	*out = reg_pointer(REG_MEM, flags);
-	out->size = (u32)size;
+	struct reg reg = reg_pointer(REG_MEM, flags);
+
+	/* The functions take 32 bits of it, too. */
+	reg.size = (u32)size;
 	/* It lives as long as the dynptr, and a record only until it is released. */
-	out->slice = dynptr->id;
-	out->ref = dynptr->ref;
-	return 0;
+	reg.slice = dynptr->id;
+	reg.ref = dynptr->ref;
+	return reg;
 }
 
 /* ---- slots ---- */

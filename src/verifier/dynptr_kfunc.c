@@ -58,7 +58,8 @@ int kfunc_slice_result(struct env *env, const struct kfunc_call *call, struct re
 	if (call->dynptr.kind == DYNPTR_SKB || call->dynptr.kind == DYNPTR_XDP ||
 	    call->dynptr.kind == DYNPTR_SKB_META)
 		flags |= REG_IN_PACKET;
-	return dynptr_slice(env, &call->dynptr, call->constant, flags | call->dynptr.flags, out);
+	*out = dynptr_slice(&call->dynptr, call->constant, flags | call->dynptr.flags);
+	return 0;
 }
 
 /* Where a program may not write to packets, its dynptrs of them are read-only. */

@@ -5,6 +5,7 @@
  * remains is the path to the refusal; level 2 keeps everything.
  */
 #include "isa/asm.h"
+#include "verifier/kfunc.h"
 #include "verifier/stack_object.h"
 
 #define STATE_COLUMN 40
@@ -276,8 +277,11 @@ static void put_state(struct env *env, bool all)
 static const char *helper_name(void *data, const struct bpf_insn *insn)
 {
 	struct env *env = data;
+	const struct kfunc_proto *kfunc = kfunc_of(env, insn);
 	const struct helper_proto *proto = model_helper(env->req->model, (u32)insn->imm);
 
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		return kfunc ? kfunc->call.name : "unknown";
 	if (!proto)
 		return "unknown";
 	text_format(env->helper_name, sizeof(env->helper_name), "bpf_%s", proto->name);

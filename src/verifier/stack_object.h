@@ -50,8 +50,7 @@ int dynptr_release(struct env *env, u32 regno);
 u32 dynptr_kind_flags(u32 kind);
 const char *dynptr_kind_name(u32 kind);
 /* size bytes of that dynptr as memory. flags: REG_RDONLY, REG_IN_PACKET */
-int dynptr_slice(struct env *env, const struct dynptr_arg *dynptr, u64 size, u32 flags,
-		 struct reg *out);
+struct reg dynptr_slice(const struct dynptr_arg *dynptr, u64 size, u32 flags);
 /*
  * Slots that are part of dynptrs. Where nobody reads them any more they still say what a store
  * there ends: the slices.

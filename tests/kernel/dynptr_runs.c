@@ -5,6 +5,7 @@
  * call, the bytes that came out, the map and the packet must be the same.
  * PROGRAMS and SEED in the environment make a longer campaign.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -586,6 +587,77 @@ static bool run_seed(u64 seed, void (*write)(struct program *))
 	return true;
 }
 
+/* ---- mutants: verdicts only ---- */
+
+static void mutate(struct program *p)
+{
+	struct bpf_insn *insn = &p->insns[below(p, p->n)];
+
+	switch (below(p, 6)) {
+	case 0:
+		insn->dst_reg = below(p, 11);
+		break;
+	case 1:
+		if (insn->code != (BPF_JMP | BPF_CALL) && insn->code != (BPF_LD | BPF_IMM | BPF_DW))
+			insn->src_reg = below(p, 11);
+		break;
+	case 2:
+		if (BPF_CLASS(insn->code) == BPF_LDX || BPF_CLASS(insn->code) == BPF_STX ||
+		    BPF_CLASS(insn->code) == BPF_ST)
+			insn->off = (s16)(insn->off + (s16)(8 * (s32)below(p, 5)) - 16);
+		break;
+	case 3:
+		if (BPF_CLASS(insn->code) == BPF_ALU64)
+			insn->imm += 8 * (s32)below(p, 5) - 16;
+		break;
+	case 4: /* another kfunc */
+		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+			insn->imm = (s32)below(p, KFUNCS_COUNT);
+		break;
+	default: /* left out */
+		if (insn->code != (BPF_LD | BPF_IMM | BPF_DW) && insn->code)
+			*insn = INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_9, BPF_REG_9, 0, 0);
+		break;
+	}
+}
+
+static u32 n_accepted, n_stricter;
+
+static bool judge_mutant(u64 seed)
+{
+	static const u32 types[] = { BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_XDP };
+	static struct program p;
+	int a, b;
+
+	p = (struct program){ .rng = { seed } };
+	p.type = types[below(&p, 2)];
+	if (below(&p, 3))
+		dynptr_program(&p);
+	else
+		iter_program(&p);
+	for (u32 i = below(&p, 3) + 1; i > 0; i--)
+		mutate(&p);
+	a = load(&places[LINUX], &p, NULL, 0);
+	b = load(&places[JIT], &p, NULL, 0);
+	n_run++;
+	n_accepted += a >= 0;
+	n_stricter += a >= 0 && b < 0;
+	if (b >= 0 && a < 0 && a != -E2BIG) {
+		test_fail(__FILE__, __LINE__, "seed %llu: Linux refuses (%d), Skep accepts",
+			  (unsigned long long)seed, a);
+		print_verdicts(&p);
+	}
+	if (a >= 0 && b < 0 && getenv("VERBOSE")) {
+		test_note("seed %llu: Skep refuses", (unsigned long long)seed);
+		print_verdicts(&p);
+	}
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+	return b < 0 || a >= 0 || a == -E2BIG;
+}
+
 /* ---- the worlds ---- */
 
 static void find_kfuncs(struct place *place, const struct btf *btf)
@@ -680,4 +752,21 @@ TEST(dynptrs_do_what_linux_does)
 TEST(iterators_give_what_linux_does)
 {
 	run_many(iter_program, 2);
+}
+
+TEST(mutants_are_judged_as_by_linux)
+{
+	const char *count = getenv("PROGRAMS"), *first = getenv("SEED");
+	u32 n = count ? (u32)atoi(count) : 600;
+	u64 seed = first ? strtoull(first, NULL, 0) : 1;
+
+	open_places();
+	n_run = n_accepted = n_stricter = 0;
+	for (u32 i = 0; i < n; i++)
+		if (!judge_mutant(seed + i))
+			break;
+	test_note("%u mutants, %u accepted by Linux, %u of these refused by Skep", n_run, n_accepted,
+		  n_stricter);
+	CHECK(n_accepted * 10 >= n_run);
+	CHECK(n_stricter * 50 <= n_run);
 }

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "helpers/helpers.h"
+#include "helpers/kfuncs.h"
 #include "lib/test.h"
 #include "model/model.h"
 #include "model/prog_types.h"
@@ -149,6 +150,27 @@ static void put_document(struct text *out, const struct kernel_model *model)
 	}
 }
 
+/* "int (struct x *p)" is written "int bpf_name(struct x *p)". */
+static void put_kfuncs(struct text *out)
+{
+	const char *prototype;
+	enum kfunc_id id;
+
+	text_put(out, "\n## Kfuncs\n\n"
+		      "Functions that programs call by their BTF id. The verifier knows those of "
+		      "Linux 6.18 (src/model/kfuncs.def), which count with `--btf`; Skep's own kernel "
+		      "has and runs these:\n\n```c\n");
+	for (u32 i = 0; kfunc_run_at(i, &id, &prototype); i++) {
+		const char *args = strchr(prototype, '(');
+		int n = (int)(args - prototype);
+		bool pointer = prototype[n - 1] == '*';
+
+		text_printf(out, "%.*s%s%s%s;\n", pointer ? n : n - 1, prototype,
+			    pointer ? "" : " ", kfunc_name(id), args);
+	}
+	text_put(out, "```\n");
+}
+
 static char made[1 << 17], committed[1 << 17];
 
 TEST(the_document_is_in_step)
@@ -160,6 +182,7 @@ TEST(the_document_is_in_step)
 
 	REQUIRE(!model_skep_new(&model));
 	put_document(&text, model);
+	put_kfuncs(&text);
 	model_free(model);
 	REQUIRE(text.len < sizeof(made));
 	if (getenv("SKEP_WRITE_DOCS")) {
