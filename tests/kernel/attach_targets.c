@@ -227,14 +227,16 @@ TEST(contexts_are_the_prototypes)
 
 /* ---- variables and functions of the kernel ---- */
 
+#define NOT_READ -1
+
 /* Reads there, with that size, through the address of name. */
-static int load_variable(const struct world *w, const char *name, u32 kind, u8 size)
+static int load_variable(const struct world *w, const char *name, u32 kind, int size)
 {
 	s32 id = btf_find(skep_model(w->skep)->btf, name, kind);
 	const struct bpf_insn insns[] = {
 		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_BTF_ID, 0, id),
 		INSN(0, 0, 0, 0, 0),
-		size ? INSN(BPF_LDX | BPF_MEM | size, 2, 1, 0, 0) : MOV_IMM(2, 0),
+		size >= 0 ? INSN((u8)(BPF_LDX | BPF_MEM | size), 2, 1, 0, 0) : MOV_IMM(2, 0),
 		MOV_IMM(0, 0),
 		EXIT,
 	};
@@ -262,13 +264,13 @@ TEST(variables_of_the_kernel)
 	CHECK(load_variable(&w, "a_number", BTF_KIND_VAR, BPF_W) >= 0);
 	CHECK_EQ(load_variable(&w, "a_number", BTF_KIND_VAR, BPF_DW), -EACCES);
 	CHECK(load_variable(&w, "an_object", BTF_KIND_VAR, BPF_W) >= 0);
-	CHECK(load_variable(&w, "per_cpu_number", BTF_KIND_VAR, 0) >= 0);
+	CHECK(load_variable(&w, "per_cpu_number", BTF_KIND_VAR, NOT_READ) >= 0);
 	CHECK_EQ(load_variable(&w, "per_cpu_number", BTF_KIND_VAR, BPF_W), -EACCES);
-	CHECK(load_variable(&w, "plain", BTF_KIND_FUNC, 0) >= 0);
+	CHECK(load_variable(&w, "plain", BTF_KIND_FUNC, NOT_READ) >= 0);
 	CHECK_EQ(load_variable(&w, "plain", BTF_KIND_FUNC, BPF_B), -EACCES);
-	CHECK_EQ(load_variable(&w, "object", BTF_KIND_STRUCT, 0), -EINVAL);
+	CHECK_EQ(load_variable(&w, "object", BTF_KIND_STRUCT, NOT_READ), -EINVAL);
 	CHECK(strstr(log_text, "isn't KIND_VAR or KIND_FUNC"));
-	CHECK_EQ(load_variable(&w, "nobody", BTF_KIND_VAR, 0), -ENOENT);
+	CHECK_EQ(load_variable(&w, "nobody", BTF_KIND_VAR, NOT_READ), -ENOENT);
 	world_end(&w);
 	btf_builder_free(b);
 }
