@@ -144,7 +144,7 @@ static int stand_in(void)
 
 static int make_both(int cmd, union bpf_attr *attr, unsigned int size)
 {
-	int fd = skep_bpf(skep, cmd, attr, size), saved = errno;
+	int fd = skep_bpf(skep, cmd, attr, size), saved = errno, linux_fd;
 	union bpf_attr copy = { 0 };
 
 	if (fd < 0)
@@ -158,7 +158,14 @@ static int make_both(int cmd, union bpf_attr *attr, unsigned int size)
 		copy.inner_map_fd = (u32)paired((int)attr->inner_map_fd);
 	if (cmd == BPF_MAP_CREATE && (copy.btf_key_type_id || copy.btf_value_type_id))
 		copy.btf_fd = (u32)paired((int)attr->btf_fd);
-	pair(fd, linux_bpf(cmd, &copy, MIN(size, sizeof(copy))));
+	linux_fd = linux_bpf(cmd, &copy, MIN(size, sizeof(copy)));
+	/* Types of keys that a map has no use for: the tool tries again without. */
+	if (linux_fd < 0 && !no_linux && cmd == BPF_MAP_CREATE && copy.btf_value_type_id) {
+		saved = errno;
+		close(fd);
+		fd = -1;
+	}
+	pair(fd, linux_fd);
 	errno = saved;
 	return fd;
 }

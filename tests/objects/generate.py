@@ -107,7 +107,7 @@ def jobs(preload, out):
 def main():
     preload, rows, out = sys.argv[1:4]
     nothing, total = [], 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(3 * os.cpu_count()) as pool:
         waiting = [pool.submit(run, name, command, rows, env)
                    for name, command, env in jobs(preload, out)]
         for done in waiting:
