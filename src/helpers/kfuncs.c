@@ -50,3 +50,23 @@ u64 kfunc_run_bpf_local_irq_save(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct 
 	*(u64 *)(uintptr_t)r1 = 0;
 	return 0;
 }
+
+/* Loads through what a cast gives probe, whatever it is. */
+u64 kfunc_run_bpf_rdonly_cast(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
+{
+	return r1;
+}
+
+/*
+ * A presented task lies in the arena for as long as its kernel lives, and is only ever read by
+ * loads that probe: holding one costs nothing.
+ */
+u64 kfunc_run_bpf_task_acquire(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
+{
+	return r1;
+}
+
+u64 kfunc_run_bpf_task_release(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run_ctx *rc)
+{
+	return 0;
+}

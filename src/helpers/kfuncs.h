@@ -27,6 +27,23 @@
 	  "int (struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag)")                  \
 	X(bpf_res_spin_unlock_irqrestore,                                                          \
 	  "void (struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag)")                 \
+	X(bpf_rdonly_cast, "void *(const void *obj__ign, u32 btf_id__k)")                          \
+	X(bpf_task_acquire, "struct task_struct *(struct task_struct *p)")                         \
+	X(bpf_task_release, "void (struct task_struct *p)")                                        \
+	X(bpf_copy_from_user_str, "int (void *dst, u32 dst__sz, const void *unsafe_ptr__ign, "     \
+				  "u64 flags)")                                                    \
+	X(bpf_strcmp, "int (const char *s1__ign, const char *s2__ign)")                            \
+	X(bpf_strcasecmp, "int (const char *s1__ign, const char *s2__ign)")                        \
+	X(bpf_strchr, "int (const char *s__ign, char c)")                                          \
+	X(bpf_strchrnul, "int (const char *s__ign, char c)")                                       \
+	X(bpf_strnchr, "int (const char *s__ign, size_t count, char c)")                           \
+	X(bpf_strrchr, "int (const char *s__ign, int c)")                                          \
+	X(bpf_strlen, "int (const char *s__ign)")                                                  \
+	X(bpf_strnlen, "int (const char *s__ign, size_t count)")                                   \
+	X(bpf_strspn, "int (const char *s__ign, const char *accept__ign)")                         \
+	X(bpf_strcspn, "int (const char *s__ign, const char *reject__ign)")                        \
+	X(bpf_strstr, "int (const char *s1__ign, const char *s2__ign)")                            \
+	X(bpf_strnstr, "int (const char *s1__ign, const char *s2__ign, size_t len)")               \
 	X(bpf_dynptr_from_skb, "int (struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)") \
 	X(bpf_dynptr_from_skb_meta,                                                                \
 	  "int (struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)")                  \

