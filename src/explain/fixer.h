@@ -84,6 +84,8 @@ void fix_bounds(struct fixer *f);      /* fix_bounds.c */
 void fix_length(struct fixer *f);
 void fix_result(struct fixer *f);
 void fix_reference(struct fixer *f);   /* fix_held.c */
+void fix_lock(struct fixer *f);
+void fix_section(struct fixer *f);
 void fix_modified(struct fixer *f);
 void fix_unset(struct fixer *f);       /* fix_misc.c */
 void fix_unset_stack(struct fixer *f);
