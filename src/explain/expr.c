@@ -364,12 +364,14 @@ static bool is_open(const struct solver *s, u32 sym)
 static bool push_down(struct solver *s, u32 sym, u64 want, u32 depth)
 {
 	const struct expr *x = &s->e->all.data[sym];
-	u64 now = s->e->all.data[x->a].value;
 	bool left;
+	u64 now;
 
 	if (!depth || !s->work)
 		return false;
 	s->work--;
+	/* Of a byte, a is its place in the input. */
+	now = x->op == EXPR_BYTE ? 0 : s->e->all.data[x->a].value;
 	switch (x->op) {
 	case EXPR_NUMBER:
 		return x->value == want;
