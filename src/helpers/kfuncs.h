@@ -12,7 +12,7 @@
 
 /*
  * X(name, prototype). Words of the prototypes: void, bool, integers and their typedefs, const,
- * struct NAME and pointers to these.
+ * struct NAME and pointers to these; element_callback.
  */
 #define KFUNC_RUNS(X)                                                                              \
 	X(bpf_rcu_read_lock, "void ()")                                                            \
@@ -21,6 +21,10 @@
 	X(bpf_preempt_enable, "void ()")                                                           \
 	X(bpf_local_irq_save, "void (unsigned long *flags__irq_flag)")                             \
 	X(bpf_local_irq_restore, "void (unsigned long *flags__irq_flag)")                          \
+	X(bpf_wq_init, "int (struct bpf_wq *wq, void *p__map, unsigned int flags)")                \
+	X(bpf_wq_set_callback_impl, "int (struct bpf_wq *wq, element_callback callback_fn, "        \
+				    "unsigned int flags, void *aux__prog)")                       \
+	X(bpf_wq_start, "int (struct bpf_wq *wq, unsigned int flags)")                             \
 	X(bpf_res_spin_lock, "int (struct bpf_res_spin_lock *lock)")                               \
 	X(bpf_res_spin_unlock, "void (struct bpf_res_spin_lock *lock)")                            \
 	X(bpf_res_spin_lock_irqsave,                                                               \

@@ -75,6 +75,7 @@ struct skep {
 	pthread_mutex_t retired_lock;
 	struct retired *retired;
 
+	struct asyncs *asyncs; /* timers and work queues: async.c */
 	struct kernel_arena arena; /* the presented kernel objects */
 	struct kernel_model model;
 	struct kernel_model *presented; /* what model was copied from */

@@ -77,6 +77,7 @@ struct map_object {
 struct prog_object {
 	struct object base;
 	struct prog prog;
+	struct prog **callbacks; /* by subprogram: those that timers call; NULL: there are none */
 	char name[BPF_OBJ_NAME_LEN];
 	u8 tag[BPF_TAG_SIZE];
 	u64 load_time;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/async.h"
 #include "kernel/commands.h"
 #include "kernel/map_obj.h"
 #include "kernel/sha256.h"
@@ -47,6 +48,7 @@ static void map_destroy(struct object *object)
 {
 	struct map_object *mo = CONTAINER_OF(object, struct map_object, base);
 
+	async_map_release(mo);
 	if (mo->table_index)
 		skep_retire(object->skep, map_object_free, mo);
 	else
@@ -60,6 +62,7 @@ static void map_released(struct object *object)
 
 	if (mo->elems)
 		prog_array_clear(mo);
+	async_map_release(mo);
 }
 
 /* ---- BTF of keys and values ---- */
@@ -250,6 +253,7 @@ static int map_object_new(struct skep *skep, struct map_create_params *params,
 		err = inner_maps_init(mo, template);
 	if (err)
 		goto fail_object;
+	async_map_init(mo);
 	mo->base.destroy = map_destroy;
 	mo->base.released = map_released;
 	mo->btf = btf;

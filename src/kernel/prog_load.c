@@ -500,10 +500,66 @@ static void release_engine(struct skep *skep, struct prog *prog)
 		interp_release(prog);
 }
 
+/* ---- callbacks that run as programs of their own ---- */
+
+static void release_callbacks(struct prog_object *po)
+{
+	for (u32 i = 0; po->callbacks && i < po->prog.image->n_subprogs; i++) {
+		struct prog *callback = po->callbacks[i];
+
+		if (!callback)
+			continue;
+		release_engine(po->base.skep, callback);
+		image_free(callback->image);
+		free(callback);
+	}
+	free(po->callbacks);
+	po->callbacks = NULL;
+}
+
+static int prepare_engine(struct skep *skep, struct prog *prog);
+
+static int prepare_callback(struct skep *skep, struct prog_object *po, u32 subprog)
+{
+	struct prog *callback = calloc(1, sizeof(*callback));
+	int err = -ENOMEM;
+
+	if (!callback)
+		return err;
+	*callback = (struct prog){ .owner = po, .type = po->prog.type,
+				   .attach_type = po->prog.attach_type,
+				   .image = image_of_callback(po->prog.image, subprog) };
+	if (callback->image)
+		err = prepare_engine(skep, callback);
+	if (err) {
+		image_free(callback->image);
+		free(callback);
+		return err;
+	}
+	po->callbacks[subprog] = callback;
+	return 0;
+}
+
+static int prepare_callbacks(struct skep *skep, struct prog_object *po)
+{
+	const struct image *image = po->prog.image;
+	int err = 0;
+
+	for (u32 i = 0; i < image->n_subprogs && !err && !skep->verify_only; i++) {
+		if (!image->subprogs[i].is_async)
+			continue;
+		if (!po->callbacks)
+			po->callbacks = calloc(image->n_subprogs, sizeof(struct prog *));
+		err = po->callbacks ? prepare_callback(skep, po, i) : -ENOMEM;
+	}
+	return err;
+}
+
 static void prog_object_free(void *what)
 {
 	struct prog_object *po = what;
 
+	release_callbacks(po);
 	release_engine(po->base.skep, &po->prog);
 	image_free(po->prog.image);
 	for (u32 i = 0; i < po->n_maps; i++)
@@ -589,13 +645,17 @@ static int make_object(struct load *load, struct prog_object **out)
 	po->maps = calloc(load->n_maps + 1, sizeof(struct map_object *));
 	if (!po->maps)
 		goto fail;
+	po->base.skep = load->skep;
+	po->prog.owner = po;
 	po->prog.image = load->result.image;
 	po->prog.type = load->attr->prog_type;
 	po->prog.attach_type = load->attach_type;
 	err = prepare_engine(load->skep, &po->prog);
 	if (err)
 		goto fail;
-	err = arrays_accept(load, po) ? 0 : -EINVAL;
+	err = prepare_callbacks(load->skep, po);
+	if (!err && !arrays_accept(load, po))
+		err = -EINVAL;
 	if (!err)
 		err = object_init(load->skep, &po->base, OBJECT_PROG, "bpf-prog", -1);
 	if (err)
@@ -607,6 +667,7 @@ static int make_object(struct load *load, struct prog_object **out)
 	return 0;
 
 fail_engine:
+	release_callbacks(po);
 	release_engine(load->skep, &po->prog);
 fail:
 	free(po->maps);

@@ -15,7 +15,7 @@
  * that the run is over, or the runner sees `cancelling` and waits. The runner pays two
  * plain loads, because the barrier is os_barrier_all_threads().
  */
-#include "kernel/core.h"
+#include "kernel/async.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -230,10 +230,11 @@ static NOINLINE void run_ended_early(struct run_slot *slot, struct prog_object *
 		fetch_add_relaxed(&prog->budget_ended, 1);
 }
 
-static u64 run_counted(struct run_slot *slot, struct prog_object *prog, void *ctx)
+static u64 run_counted(struct run_slot *slot, struct prog_object *prog, struct prog *entry,
+		       void *ctx)
 {
 	u64 start = os_clock_ns(OS_CLOCK_MONOTONIC);
-	u64 r0 = prog_run(&prog->prog, ctx, &slot->rc);
+	u64 r0 = prog_run(entry, ctx, &slot->rc);
 
 	fetch_add_relaxed(&prog->prog.run_cnt, 1);
 	fetch_add_relaxed(&prog->prog.run_time_ns, os_clock_ns(OS_CLOCK_MONOTONIC) - start);
@@ -241,6 +242,11 @@ static u64 run_counted(struct run_slot *slot, struct prog_object *prog, void *ct
 }
 
 u64 run_prog(struct run_slot *slot, struct prog_object *prog, void *ctx)
+{
+	return run_entry(slot, prog, &prog->prog, ctx);
+}
+
+u64 run_entry(struct run_slot *slot, struct prog_object *prog, struct prog *entry, void *ctx)
 {
 	struct run_ctx *rc = &slot->rc;
 	u64 r0;
@@ -251,9 +257,9 @@ u64 run_prog(struct run_slot *slot, struct prog_object *prog, void *ctx)
 	rc->n_held = 0;
 	store_release(&slot->running, prog);
 	if (UNLIKELY(load_relaxed(&slot->skep->stats_users)))
-		r0 = run_counted(slot, prog, ctx);
+		r0 = run_counted(slot, prog, entry, ctx);
 	else
-		r0 = prog_run(&prog->prog, ctx, rc);
+		r0 = prog_run(entry, ctx, rc);
 	store_release(&slot->running, NULL);
 	compiler_barrier();
 	if (UNLIKELY(load_relaxed(&slot->cancelling)))
@@ -532,6 +538,7 @@ int runs_init(struct skep *skep)
 		kernel_arena_enter(&skep->arena, &slot->rc);
 		slot->index = i;
 		slot->rc.cpu = i;
+		slot->rc.async = &kernel_async_ops;
 		slot->rc.epoch = &skep->epoch;
 		slot->rc.progs = skep->progs;
 		slot->rc.n_progs = PROG_TABLE_SIZE;

@@ -46,6 +46,8 @@ struct run_slot *run_enter_on(struct skep *skep, u32 cpu);
  * run_status() says why, and it is counted in the program's statistics.
  */
 u64 run_prog(struct run_slot *slot, struct prog_object *prog, void *ctx);
+/* The same of one of its entries: the program itself, or a callback of it. */
+u64 run_entry(struct run_slot *slot, struct prog_object *prog, struct prog *entry, void *ctx);
 /* How the last run_prog of this slot ended. */
 enum run_status run_status(const struct run_slot *slot);
 /* The run_ctx of the slot: its cookie and func_ip may be changed between run_prog calls. */

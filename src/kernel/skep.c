@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel/async.h"
 #include "kernel/pin.h"
 
 /* Of address space: costs nothing until tasks are presented in it. */
@@ -75,6 +76,8 @@ static int skep_init(struct skep *skep, const struct skep_opts *opts)
 	if (!err)
 		err = fork_mark_init(skep);
 	if (!err)
+		err = asyncs_init(skep);
+	if (!err)
 		err = runs_init(skep);
 	if (!err)
 		err = model_init(skep);
@@ -85,6 +88,7 @@ static void skep_destroy(struct skep *skep)
 {
 	runs_release(skep); /* frees programs, and with them the last maps */
 	objects_release(skep);
+	asyncs_release(skep);
 	if (skep->presented) {
 		custom_release(&skep->custom);
 		model_free(skep->presented);
@@ -141,6 +145,7 @@ void skep_free(struct skep *skep)
 	/* In a forked child it is the parent's: nothing here may be undone. */
 	if (!skep || skep_is_forked(skep))
 		return;
+	asyncs_stop(skep);
 	pins_release(skep);
 	objects_close(skep);
 	if (skep->vmlinux)

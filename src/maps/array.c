@@ -239,6 +239,13 @@ static u8 *array_value_addr(struct map *map, u32 offset)
 	return map->values + offset;
 }
 
+static void array_value_key(const struct map *map, const void *value, void *key)
+{
+	u32 index = (u32)((size_t)((const u8 *)value - map->values) / map->stride);
+
+	memcpy(key, &index, sizeof(index));
+}
+
 u64 array_memory(const struct map *map)
 {
 	return map->ops->size + map->store.size + map->visible.size + map->sealed.size;
@@ -259,6 +266,7 @@ const struct map_ops array_map_ops = {
 	.sys_erase = array_sys_erase,
 	.sys_next = array_sys_next,
 	.value_addr = array_value_addr,
+	.value_key = array_value_key,
 	.memory = array_memory,
 };
 

@@ -633,6 +633,14 @@ static int hash_sys_walk(struct map *map, u32 *position, void *key, void *value)
 	return -ENOENT;
 }
 
+static void hash_value_key(const struct map *map, const void *value, void *key)
+{
+	const struct hash_map *hash = CONTAINER_OF(map, const struct hash_map, map);
+	u64 *elem = (u64 *)((uintptr_t)value - hash->value_off);
+
+	words_load(key, elem_key(elem), map->facts.key_size);
+}
+
 /* Pages that nobody has used take no memory, so this counts what has been used. */
 static u64 hash_memory(const struct map *map)
 {
@@ -658,6 +666,7 @@ static u64 hash_memory(const struct map *map)
 		.sys_erase = hash_sys_erase,                                                       \
 		.sys_next = hash_sys_next,                                                         \
 		.sys_walk = hash_sys_walk,                                                         \
+		.value_key = hash_value_key,                                                               \
 		.memory = hash_memory,                                                             \
 		__VA_ARGS__                                                                        \
 	}

@@ -94,6 +94,8 @@ struct map_ops {
 
 	/* Single-value array (.rodata, .bss): address of byte offset, for ldimm64. NULL if outside. */
 	u8 *(*value_addr)(struct map *map, u32 offset);
+	/* Copies the key of a value that lookup gave. Types whose values may hold timers. */
+	void (*value_key)(const struct map *map, const void *value, void *key);
 	u64 (*memory)(const struct map *map); /* bytes: fdinfo's memlock, map mem_usage */
 };
 
@@ -113,6 +115,7 @@ struct map {
 	 * Values with special fields: one that is not a lock is given up, with what it stands for. Set
 	 * by whoever runs programs; NULL: there is nothing behind them.
 	 */
+	void *owner; /* the kernel's object */
 	void (*drop_field)(struct map *map, const struct special_field *field, void *at);
 	/* Maps of maps: the process's table of maps, which elements index; [0] is never used. */
 	struct map **inner;

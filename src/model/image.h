@@ -36,6 +36,7 @@ struct image_subprog {
 	u32 len;
 	u16 stack_depth; /* bytes below r10 it may touch: multiple of 8, at most 512 */
 	bool is_callback;
+	bool is_async; /* called later, by a timer: image_of_callback makes a program of it */
 	bool has_tail_call;
 	bool has_may_goto;
 };
@@ -65,6 +66,13 @@ struct image {
 	u32 max_ctx_offset; /* the context's bytes below it are all that the program touches */
 	u32 *orig_idx; /* per instruction: its index in the program as it was loaded */
 };
+
+/*
+ * A program that calls one function as a timer does: its context is three u64, which it gets in
+ * r1 to r3. NULL: out of memory. Addresses of such functions are plain numbers in images: their
+ * subprogram.
+ */
+struct image *image_of_callback(const struct image *image, u32 subprog);
 
 /* Frees the image and its tables, not what they point to. */
 void image_free(struct image *image);

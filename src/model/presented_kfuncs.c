@@ -4,7 +4,7 @@
  * KFUNC_RUNS writes in C. The language of these prototypes is small:
  *
  *	prototype = type "(" [type name {"," type name}] ")"
- *	type      = ["const"] (["struct"] name | words of an integer) {"*"}
+ *	type      = "element_callback" | ["const"] (["struct"] name | words of an integer) {"*"}
  */
 #include "model/presented_kfuncs.h"
 #include "base/str.h"
@@ -85,6 +85,19 @@ static s32 number_id(struct parser *p)
 	return id >= 0 ? id : btf_find(p->types, name, BTF_KIND_INT);
 }
 
+/* A function that is called later with an element: int (*)(void *map, int *key, void *value). */
+static s32 element_callback(struct parser *p)
+{
+	s32 number = btf_find(p->types, "int", BTF_KIND_INT);
+	s32 any = btf_add_ptr(p->b, 0), key = btf_add_ptr(p->b, (u32)number);
+	s32 proto = btf_add_func_proto(p->b, (u32)number);
+
+	btf_add_param(p->b, "map", (u32)any);
+	btf_add_param(p->b, "key", (u32)key);
+	btf_add_param(p->b, "value", (u32)any);
+	return btf_add_ptr(p->b, (u32)proto);
+}
+
 static s32 type_id(struct parser *p)
 {
 	bool is_const = str_eq(word(p), "const");
@@ -92,7 +105,9 @@ static s32 type_id(struct parser *p)
 
 	if (is_const)
 		word(p);
-	if (str_eq(p->word, "struct"))
+	if (str_eq(p->word, "element_callback"))
+		id = element_callback(p);
+	else if (str_eq(p->word, "struct"))
 		id = btf_find(p->types, word(p), BTF_KIND_STRUCT);
 	else
 		id = number_id(p);

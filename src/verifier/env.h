@@ -85,6 +85,7 @@ struct subprog {
 	bool called;	  /* global: some verified code calls it */
 	bool verified;
 	bool callback;
+	bool sync;  /* a helper calls it before it returns */
 	bool async; /* a timer or a work queue calls it: it has a stack of its own */
 	bool has_tail_call;
 	bool has_ld_abs;

@@ -47,6 +47,14 @@ static void fix_legacy_packet(struct image *image)
 	image->load_packet = skb_load_packet;
 }
 
+/* Who calls it later knows functions by number. */
+static void fix_async(struct bpf_insn *insn, u32 subprog)
+{
+	insn->src_reg = 0;
+	insn[0].imm = (s32)subprog;
+	insn[1].imm = 0;
+}
+
 static void fix_insn(struct env *env, struct image *image, u32 at)
 {
 	struct bpf_insn *insn = &image->insns[at];
@@ -63,6 +71,9 @@ static void fix_insn(struct env *env, struct image *image, u32 at)
 		fix_memory(insn, aux);
 	else if (insn_is_call(insn))
 		fix_call(env, image, insn, aux);
+	else if (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC &&
+		 env->subprogs[aux->subprog].async)
+		fix_async(insn, aux->subprog);
 	else if (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_BTF_ID)
 		kernel_var_fix(insn);
 	else if (class == BPF_LD && !insn_is_ldimm64(insn))
@@ -81,6 +92,7 @@ static void fill_subprogs(struct env *env, struct image *image)
 		to->len = from->end - from->start;
 		to->stack_depth = (u16)align_up(from->stack_depth, 8);
 		to->is_callback = from->callback;
+		to->is_async = from->async;
 		for (u32 at = from->start; at < from->end; at++) {
 			const struct bpf_insn *insn = &image->insns[at];
 
@@ -112,8 +124,13 @@ static struct image *image_alloc(const struct env *env)
 
 int fixup_image(struct env *env)
 {
-	struct image *image = image_alloc(env);
+	struct image *image;
 
+	for (u32 i = 0; i < env->n_subprogs; i++)
+		if (env->subprogs[i].async && env->subprogs[i].sync && !env->req->verify_only)
+			return refuse_at(env, env->subprogs[i].start, -EINVAL, "unsupported",
+					 "Skep does not run a function that is both a timer's callback and a helper's");
+	image = image_alloc(env);
 	if (!image)
 		return -ENOMEM;
 	memcpy(image->insns, env->insns, (size_t)env->len * sizeof(*image->insns));

@@ -139,7 +139,7 @@ int callback_call(struct env *env, const struct call_args *args)
 		return refuse(env, -EACCES, "argument-type", "R1 type=%s expected=scalar",
 			      reg_kind_name(cur_reg(env, 1)->kind));
 	env->aux[env->at].calls_callback = true;
-	env->subprogs[args->callback].callback = true;
+	env->subprogs[args->callback].callback = env->subprogs[args->callback].sync = true;
 	if (rounds_done(env, args)) {
 		state_top(env->cur)->callback_depth = 0;
 		return 0;

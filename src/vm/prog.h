@@ -22,6 +22,7 @@ struct prog {
 	bool jited;
 	u32 type; /* enum bpf_prog_type */
 	u32 attach_type;
+	void *owner;	 /* the kernel's object that it is, or is a callback of */
 	u32 table_index; /* in run_ctx.progs, for prog arrays; 0: not there */
 	/* statistics, updated relaxed by whoever runs the program */
 	bool stats;

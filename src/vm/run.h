@@ -43,6 +43,14 @@ struct world_ops {
 	void (*load_task)(struct run_ctx *rc);
 };
 
+/* What calls functions of a program later: timers and work queues in values. -errno or a result. */
+struct async_ops {
+	s64 (*init)(struct run_ctx *rc, struct map *map, void *field, u32 kind, u64 flags);
+	s64 (*set_callback)(struct run_ctx *rc, void *field, u64 func);
+	s64 (*start)(struct run_ctx *rc, void *field, u64 nsecs, u64 flags);
+	s64 (*cancel)(struct run_ctx *rc, void *field);
+};
+
 enum run_status {
 	RUN_OK = 0,
 	RUN_BUDGET,    /* ran out of budget */
@@ -91,6 +99,7 @@ struct run_ctx {
 	u64 stack_low, stack_high;
 	/* -- helpers only -- */
 	const struct world_ops *world;
+	const struct async_ops *async; /* NULL: there is nobody to call later */
 	void *world_data;
 	const struct task_info *task;
 	void *ctx; /* as passed to the program */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Timers that fire: callbacks get their map, key and value, may set themselves again, and end. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "isa/asm.h"
+#include "kernel/support.h"
+#include "lib/test.h"
+#include "os/os.h"
+#include "verifier/lib/value.h"
+
+struct timed {
+	u64 timer[2];
+	u64 fired, key;
+};
+
+/* The element of key 2 gets a timer; r0 is what the steps answered, one byte each. */
+static const char sets[] = "*(u32 *)(r10 - 4) = 2\n"
+			   "r1 = map[fd:%d]\n"
+			   "r2 = r10\n"
+			   "r2 += -4\n"
+			   "call bpf_map_lookup_elem\n"
+			   "if r0 == 0 goto none\n"
+			   "r6 = r0\n"
+			   "r1 = r6\n"
+			   "r2 = map[fd:%d]\n"
+			   "r3 = 1\n"
+			   "call bpf_timer_init\n"
+			   "r7 = r0\n"
+			   "r1 = r6\n"
+			   "r2 = func cb\n"
+			   "call bpf_timer_set_callback\n"
+			   "r7 |= r0\n"
+			   "r1 = r6\n"
+			   "r2 = %d\n"
+			   "r3 = 0\n"
+			   "call bpf_timer_start\n"
+			   "r7 |= r0\n"
+			   "r0 = r7\n"
+			   "exit\n"
+			   "none:\n"
+			   "r0 = 99\n"
+			   "exit\n"
+			   "cb:\n"
+			   "r4 = *(u32 *)(r2 + 0)\n"
+			   "*(u64 *)(r3 + 24) = r4\n"
+			   "r4 = *(u64 *)(r3 + 16)\n"
+			   "r4 += 1\n"
+			   "*(u64 *)(r3 + 16) = r4\n"
+			   "if r4 > 4 goto end\n"
+			   "r1 = r3\n"
+			   "r2 = 100000\n"
+			   "r3 = 0\n"
+			   "call bpf_timer_start\n"
+			   "end:\n"
+			   "r0 = 0\n"
+			   "exit\n";
+
+static const char cancels[] = "*(u32 *)(r10 - 4) = 2\n"
+			      "r1 = map[fd:%d]\n"
+			      "r2 = r10\n"
+			      "r2 += -4\n"
+			      "call bpf_map_lookup_elem\n"
+			      "if r0 == 0 goto none\n"
+			      "r1 = r0\n"
+			      "call bpf_timer_cancel\n"
+			      "none:\n"
+			      "exit\n";
+
+static int load_text(const struct world *w, const char *text, bool has_callback)
+{
+	struct bpf_func_info info[2] = { { 0, 0 }, { 0, 0 } };
+	struct btf_builder *b = btf_builder_new();
+	struct asm_error error;
+	insn_vec insns = { 0 };
+	static char log[4096];
+	u32 size;
+	s32 proto;
+	int fd, btf;
+
+	REQUIRE(b && isa_assemble(text, &insns, &error) == 0);
+	for (u32 i = 0; i < insns.len; i++)
+		if (insns.data[i].src_reg == BPF_PSEUDO_FUNC && insn_is_ldimm64(&insns.data[i]))
+			info[1].insn_off = i + (u32)insns.data[i].imm + 1;
+	proto = btf_add_func_proto(b, (u32)btf_add_int(b, "int", 4, BTF_INT_SIGNED));
+	info[0].type_id = (u32)btf_add_func(b, "main", (u32)proto, BTF_FUNC_STATIC);
+	info[1].type_id = (u32)btf_add_func(b, "cb", (u32)proto, BTF_FUNC_STATIC);
+	btf = BPF(w, BPF_BTF_LOAD, attr_btf_load, .btf = address(btf_builder_data(b, &size)),
+		  .btf_size = size);
+	btf_builder_free(b);
+	fd = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = BPF_PROG_TYPE_SCHED_CLS,
+		 .insns = address(insns.data), .insn_cnt = (u32)insns.len, .license = address("GPL"),
+		 .prog_btf_fd = (u32)btf, .func_info = address(info), .func_info_rec_size = 8,
+		 .func_info_cnt = has_callback ? 2 : 1, .log_buf = address(log), .log_level = 1,
+		 .log_size = sizeof(log));
+	if (fd < 0)
+		test_note("%s", log);
+	vec_release(&insns);
+	close(btf);
+	return fd;
+}
+
+static int map_of(const struct world *w, u32 type, const char *text)
+{
+	struct values values;
+	u32 size, id, value_size;
+	int btf, fd;
+
+	REQUIRE(values_begin(&values) && value_add(&values, NULL, text, &id, &value_size));
+	btf = BPF(w, BPF_BTF_LOAD, attr_btf_load,
+		  .btf = address(btf_builder_data(values.builder, &size)), .btf_size = size);
+	btf_builder_free(values.builder);
+	fd = BPF(w, BPF_MAP_CREATE, attr_map_create, .map_type = type, .key_size = 4,
+		 .value_size = value_size, .max_entries = 8, .btf_fd = (u32)btf,
+		 .btf_key_type_id = values.int_id, .btf_value_type_id = id);
+	REQUIRE(fd >= 0);
+	close(btf);
+	return fd;
+}
+
+static s32 run(const struct world *w, int prog)
+{
+	u8 packet[64] = { 0 };
+	union {
+		union attr whole;
+		struct attr_test_run run;
+	} attr = { .run = { .prog_fd = (u32)prog, .data_in = address(packet),
+			    .data_size_in = sizeof(packet), .repeat = 1 } };
+
+	REQUIRE(world_bpf(w, BPF_PROG_TEST_RUN, &attr.whole, sizeof(attr.whole)) == 0);
+	return (s32)attr.run.retval;
+}
+
+static struct timed element(const struct world *w, int map)
+{
+	struct timed value = { 0 };
+	u32 key = 2;
+
+	CHECK_EQ(map_lookup(w, map, &key, &value), 0);
+	return value;
+}
+
+static u64 fired_within(const struct world *w, int map, u64 want, u32 ms)
+{
+	for (u32 i = 0; i < ms && element(w, map).fired < want; i++)
+		usleep(1000);
+	return element(w, map).fired;
+}
+
+static void check_type(u32 type, u32 flags)
+{
+	struct skep_opts opts = { .size = sizeof(opts), .flags = flags };
+	struct world w = { .name = "skep", .skep = skep_new(&opts) };
+	struct timed zero = { 0 }, seen;
+	int map, set, cancel;
+	char text[2048];
+	u32 key = 2;
+
+	REQUIRE(w.skep);
+	map = map_of(&w, type, "timer long long");
+	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
+	snprintf(text, sizeof(text), sets, map, map, 100000);
+	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	snprintf(text, sizeof(text), cancels, map);
+	REQUIRE((cancel = load_text(&w, text, false)) >= 0);
+	CHECK_EQ(run(&w, cancel), -EINVAL); /* never made */
+	CHECK_EQ(run(&w, set), 0);
+	CHECK_EQ(fired_within(&w, map, 5, 2000), 5);
+	seen = element(&w, map);
+	CHECK_EQ(seen.key, 2);
+	CHECK_EQ(seen.timer[0], 0); /* what stands in the field is nobody's business */
+	/* There already: but callback and time are set anew. */
+	CHECK_EQ(run(&w, set), -EBUSY);
+	CHECK_EQ(fired_within(&w, map, 6, 2000), 6);
+	CHECK_EQ(run(&w, cancel), 0);
+	/* One that would fire in an hour, cancelled; and one whose element goes. */
+	snprintf(text, sizeof(text), sets, map, map, INT32_MAX);
+	close(set);
+	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	CHECK_EQ(run(&w, set), -EBUSY);
+	CHECK_EQ(run(&w, cancel), 1);
+	CHECK_EQ(run(&w, set), -EBUSY);
+	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
+	CHECK_EQ(run(&w, cancel), -EINVAL);
+	CHECK_EQ(run(&w, set), 0);
+	close(cancel);
+	close(set);
+	close(map);
+	skep_free(w.skep);
+}
+
+TEST(timers_of_an_array)
+{
+	check_type(BPF_MAP_TYPE_ARRAY, 0);
+}
+
+TEST(timers_of_a_hash)
+{
+	check_type(BPF_MAP_TYPE_HASH, 0);
+}
+
+TEST(timers_of_an_lru_hash_interpreted)
+{
+	check_type(BPF_MAP_TYPE_LRU_HASH, SKEP_NO_JIT);
+}
+
+/* A timer keeps its program, the program its map: what ends that is the map's last user. */
+TEST(a_map_without_users_lets_its_timers_go)
+{
+	struct world w = world_skep();
+	struct timed zero = { 0 };
+	char text[2048];
+	u32 key = 2, id;
+	int map = map_of(&w, BPF_MAP_TYPE_ARRAY, "timer long long"), set;
+
+	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
+	snprintf(text, sizeof(text), sets, map, map, INT32_MAX);
+	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	id = id_of(&w, set);
+	CHECK_EQ(run(&w, set), 0);
+	close(set);
+	CHECK(id_is_listed(&w, BPF_PROG_GET_NEXT_ID, id)); /* the timer has it */
+	close(map);
+	for (u32 i = 0; i < 500 && id_is_listed(&w, BPF_PROG_GET_NEXT_ID, id); i++)
+		usleep(1000);
+	CHECK(!id_is_listed(&w, BPF_PROG_GET_NEXT_ID, id));
+	world_end(&w);
+}
