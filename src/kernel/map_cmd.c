@@ -79,12 +79,54 @@ static bool btf_is_u32(const struct btf *btf, u32 type_id)
 	return BTF_INT_BITS(data) == 32 && !BTF_INT_OFFSET(data);
 }
 
+static bool is_unsigned_at(const struct btf *btf, const struct btf_type *owner, u32 member, u32 bits,
+			   u32 size)
+{
+	const struct btf_member *m = &btf_members(owner)[member];
+	const struct btf_type *type = btf_resolve(btf, m->type, NULL);
+
+	return btf_member_bits(owner, m) == bits && !btf_member_width(owner, m) && type &&
+	       (btf_kind(type) == BTF_KIND_INT || btf_kind(type) == BTF_KIND_ENUM) &&
+	       type->size == size;
+}
+
+/* A cgroup's number, or that and an attach type (struct bpf_cgroup_storage_key). */
+static bool is_cgroup_key(const struct map_facts *facts)
+{
+	const struct btf_type *key = btf_resolve(facts->btf, facts->btf_key_type_id, NULL);
+
+	if (!key || !facts->btf_key_type_id)
+		return false;
+	if (facts->key_size == 8)
+		return btf_kind(key) == BTF_KIND_INT;
+	return btf_kind(key) == BTF_KIND_STRUCT && btf_vlen(key) == 2 &&
+	       is_unsigned_at(facts->btf, key, 0, 0, 8) && is_unsigned_at(facts->btf, key, 1, 64, 4);
+}
+
 /* What each type asks of its BTF beyond the sizes. */
 static int check_btf_of_type(const struct map_facts *facts)
 {
 	const struct btf_type *key, *value;
 
 	switch (facts->type) {
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_STACK_TRACE:
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_XSKMAP:
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH:
+		return -ENOTSUPP;
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+		return is_cgroup_key(facts) ? 0 : -EINVAL;
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_CGRP:
+		return btf_is_u32(facts->btf, facts->btf_key_type_id) ? 0 : -EINVAL;
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		if (facts->btf_key_type_id)
@@ -228,6 +270,20 @@ static int take_exclusive(const struct attr_map_create *a, u8 hash[SHA256_SIZE])
 	return user_read(hash, a->excl_prog_hash, SHA256_SIZE);
 }
 
+/* Data kept with kernel objects must be described. */
+static bool lacks_btf(const struct attr_map_create *a)
+{
+	switch (a->map_type) {
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_CGRP:
+		return !a->btf_key_type_id || !a->btf_value_type_id;
+	default:
+		return false;
+	}
+}
+
 static int map_object_new(struct skep *skep, struct map_create_params *params,
 			  struct btf_object *btf, struct map_object *template,
 			  struct map_object **out)
@@ -308,6 +364,8 @@ int cmd_map_create(struct skep *skep, struct bpf_call *call)
 	facts_from_attr(&params.facts, a);
 	params.no_storage = skep->verify_only && !holds_constants(&params.facts);
 	err = map_check_facts(&params.facts, skep->verify_only);
+	if (!err && lacks_btf(a))
+		err = -EINVAL;
 	if (!err && (a->map_flags & F_VTYPE_BTF_OBJ_FD))
 		err = -EINVAL;
 	if (!err && wants_token)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A kernel that only verifies: everything can be described and judged, and nothing runs. */
+#include "btf/btf.h"
 #include "isa/asm.h"
 #include "kernel/kernel.h"
 #include "kernel/support.h"
@@ -45,30 +46,30 @@ static struct world verifier_world(struct kernel_model *model)
 	return w;
 }
 
+static const struct {
+	u32 type, key, value, entries, flags;
+} maps[] = {
+	{ BPF_MAP_TYPE_HASH, 4, 8, 1u << 27, 0 },
+	{ BPF_MAP_TYPE_ARRAY, 4, 1 << 20, 1u << 20, 0 },
+	{ BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 10, 0 },
+	{ BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 10, 0 },
+	{ BPF_MAP_TYPE_STACK_TRACE, 4, 8 * 127, 10, 0 },
+	{ BPF_MAP_TYPE_CGROUP_ARRAY, 4, 4, 1, 0 },
+	{ BPF_MAP_TYPE_DEVMAP, 4, 4, 1, 0 },
+	{ BPF_MAP_TYPE_DEVMAP_HASH, 4, 8, 1, 0 },
+	{ BPF_MAP_TYPE_CPUMAP, 4, 8, 1, 0 },
+	{ BPF_MAP_TYPE_XSKMAP, 4, 4, 1, 0 },
+	{ BPF_MAP_TYPE_SOCKMAP, 4, 8, 1, 0 },
+	{ BPF_MAP_TYPE_SOCKHASH, 20, 4, 1, 0 },
+	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, 8, 1, 0 },
+	{ BPF_MAP_TYPE_CGROUP_STORAGE, 16, 8, 0, 0 },
+	{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, 8, 8, 0, 0 },
+	{ BPF_MAP_TYPE_SK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC },
+	{ BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC },
+	{ 31 /* user_ringbuf */, 0, 0, 4096, 0 },
+};
 TEST(every_map_type_can_be_described)
 {
-	static const struct {
-		u32 type, key, value, entries, flags;
-	} maps[] = {
-		{ BPF_MAP_TYPE_HASH, 4, 8, 1u << 27, 0 },
-		{ BPF_MAP_TYPE_ARRAY, 4, 1 << 20, 1u << 20, 0 },
-		{ BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 10, 0 },
-		{ BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 10, 0 },
-		{ BPF_MAP_TYPE_STACK_TRACE, 4, 8 * 127, 10, 0 },
-		{ BPF_MAP_TYPE_CGROUP_ARRAY, 4, 4, 1, 0 },
-		{ BPF_MAP_TYPE_DEVMAP, 4, 4, 1, 0 },
-		{ BPF_MAP_TYPE_DEVMAP_HASH, 4, 8, 1, 0 },
-		{ BPF_MAP_TYPE_CPUMAP, 4, 8, 1, 0 },
-		{ BPF_MAP_TYPE_XSKMAP, 4, 4, 1, 0 },
-		{ BPF_MAP_TYPE_SOCKMAP, 4, 8, 1, 0 },
-		{ BPF_MAP_TYPE_SOCKHASH, 20, 4, 1, 0 },
-		{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, 8, 1, 0 },
-		{ BPF_MAP_TYPE_CGROUP_STORAGE, 16, 8, 0, 0 },
-		{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, 8, 8, 0, 0 },
-		{ BPF_MAP_TYPE_SK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC },
-		{ BPF_MAP_TYPE_TASK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC },
-		{ 31 /* user_ringbuf */, 0, 0, 4096, 0 },
-	};
 	struct world w = verifier_world(NULL);
 
 	for (u32 i = 0; i < ARRAY_SIZE(maps); i++) {
@@ -77,6 +78,11 @@ TEST(every_map_type_can_be_described)
 		int fd = map_create(&w, maps[i].type, maps[i].key, maps[i].value, maps[i].entries,
 				    maps[i].flags);
 
+		/* what is kept with kernel objects must be described */
+		if (maps[i].flags & BPF_F_NO_PREALLOC) {
+			CHECK_EQ(fd, -EINVAL);
+			continue;
+		}
 		if (fd < 0) {
 			test_fail(__FILE__, __LINE__, "map type %u: %d", maps[i].type, fd);
 			continue;
@@ -95,6 +101,58 @@ TEST(every_map_type_can_be_described)
 	w = world_skep();
 	CHECK_EQ(map_create(&w, BPF_MAP_TYPE_SOCKMAP, 4, 8, 1, 0), -EINVAL);
 	world_end(&w);
+}
+
+/* char[size] */
+static s32 bytes_type(struct btf_builder *b, s32 chars, s32 number, u32 size)
+{
+	return btf_add_array(b, (u32)chars, (u32)number, size);
+}
+
+static int create_with_btf(const struct world *w, u32 i, bool with_key)
+{
+	struct btf_builder *b = btf_builder_new();
+	s32 number = btf_add_int(b, "int", 4, BTF_INT_SIGNED), chars = btf_add_int(b, "char", 1, 0), key,
+	    value;
+	const void *data;
+	int btf, fd;
+	u32 size;
+
+	value = bytes_type(b, chars, number, maps[i].value);
+	key = maps[i].key == 4 ? number : bytes_type(b, chars, number, maps[i].key);
+	data = btf_builder_data(b, &size);
+	btf = BPF(w, BPF_BTF_LOAD, attr_btf_load, .btf = address(data), .btf_size = size);
+	REQUIRE(btf >= 0);
+	fd = BPF(w, BPF_MAP_CREATE, attr_map_create, .map_type = maps[i].type,
+		 .key_size = maps[i].key, .value_size = maps[i].value,
+		 .max_entries = MIN(maps[i].entries, 8192u), .map_flags = maps[i].flags,
+		 .btf_fd = (u32)btf, .btf_key_type_id = with_key ? (u32)key : 0,
+		 .btf_value_type_id = (u32)value);
+	if (fd >= 0)
+		close(fd);
+	close(btf);
+	btf_builder_free(b);
+	return fd < 0 ? fd : 0;
+}
+
+TEST(btf_of_maps_is_refused_as_linux_refuses_it)
+{
+	struct world theirs = world_linux(), ours = verifier_world(NULL);
+
+	for (u32 i = 0; i < ARRAY_SIZE(maps); i++)
+		for (u32 with_key = 0; with_key < 2; with_key++) {
+			int a, b;
+
+			if (!maps[i].key || !maps[i].value || maps[i].value > 4096)
+				continue;
+			a = create_with_btf(&ours, i, with_key);
+			b = create_with_btf(&theirs, i, with_key);
+			if (a != b)
+				test_fail(__FILE__, __LINE__, "map type %u, %s key: ours %d, Linux %d",
+					  maps[i].type, with_key ? "with" : "without", a, b);
+		}
+	world_end(&ours);
+	world_end(&theirs);
 }
 
 /* The branch that the constant rules out holds what would be refused. */
