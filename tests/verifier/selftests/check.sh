@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check.sh RUNNER SKEP LIBSKEP DIR [options]: Linux's verifier tests, unpacked below DIR if need be:
-# the entries of verifier/*.c through RUNNER, and those with results run by LIBSKEP (runs.sh); the
-# programs of progs/*.c through SKEP (progs.sh). With options (selftests.c), the entries alone.
+# check.sh RUNNER SKEP INTERNAL CORE DIR [options]: Linux's verifier tests, unpacked below DIR if need
+# be: the entries of verifier/*.c through bpf(2) of Skep's libraries, by this machine's BTF, and those
+# with results also run (runs.sh); the programs of progs/*.c through SKEP (progs.sh). With options
+# (selftests.c), the entries alone through RUNNER, which calls the verifier of Skep's own kernel.
 #
 # Ends with "selftests: agree A of B, unsafe accepts U" for both together.
 set -u
 runner=$1
 skep=$2
-lib=$3
-dir=$4
-shift 4
+internal=$3
+core=$4
+dir=$5
+shift 5
 here=$(dirname "$0")
 "$here/prepare.sh" "$dir" || {
 	status=$?
@@ -29,8 +31,7 @@ part() {
 	sed "s/^selftests: /$name: /" "$dir/part.out"
 	grep '^selftests: agree' "$dir/part.out" >>"$sums"
 }
-part "verifier/*.c" "$runner" "$dir/entries"
-"$here/runs.sh" "$lib" "$dir"
+part "verifier/*.c" "$here/runs.sh" "$dir" "$internal" "$core"
 part "progs/*.c" "$here/progs.sh" "$skep" "$dir"
 awk '{
 	gsub(",", "")
