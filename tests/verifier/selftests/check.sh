@@ -28,7 +28,7 @@ part() {
 	name=$1
 	shift
 	"$@" >"$dir/part.out"
-	sed "s/^selftests: /$name: /" "$dir/part.out"
+	sed "s|^selftests: |$name: |" "$dir/part.out"
 	grep '^selftests: agree' "$dir/part.out" >>"$sums"
 }
 part "verifier/*.c" "$here/runs.sh" "$dir" "$internal" "$core"
