@@ -8,7 +8,7 @@
  *	  compile.c	  C to an object file with clang; finds headers, makes vmlinux.h
  *	  session.c	  an object loaded into a kernel and attached; a traced tree
  *	  print*.c	  maps as tables and histograms, records as they come
- *	cmd_verify.c	verdicts
+ *	cmd_verify.c	verdicts: verify/, whose header is its map
  *	cmd_test.c	scripts of inputs and expectations
  *	cmd_prog.c	programs beside their source, with facts
  *	cmd_btf.c	types as C
