@@ -64,6 +64,18 @@
 	X(bpf_dynptr_copy, "int (struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, " \
 			   "u32 src_off, u32 size)")                                               \
 	X(bpf_dynptr_memset, "int (struct bpf_dynptr *p, u32 offset, u32 size, u8 val)")           \
+	X(bpf_probe_read_user_dynptr,                                                        \
+	  "int (struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)") \
+	X(bpf_probe_read_kernel_dynptr,                                                      \
+	  "int (struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)") \
+	X(bpf_probe_read_user_str_dynptr,                                                    \
+	  "int (struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)") \
+	X(bpf_probe_read_kernel_str_dynptr,                                                  \
+	  "int (struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)") \
+	X(bpf_copy_from_user_dynptr,                                                         \
+	  "int (struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)") \
+	X(bpf_copy_from_user_str_dynptr,                                                     \
+	  "int (struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)") \
 	X(bpf_iter_num_new, "int (struct bpf_iter_num *it, int start, int end)")                   \
 	X(bpf_iter_num_next, "int *(struct bpf_iter_num *it)")                                     \
 	X(bpf_iter_num_destroy, "void (struct bpf_iter_num *it)")                                  \

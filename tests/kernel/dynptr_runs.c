@@ -30,7 +30,9 @@ enum { MAP_MEM, MAP_OUT, MAP_RING, MAPS };
 #define KFUNCS(X)                                                                                  \
 	X(dynptr_from_skb) X(dynptr_from_xdp) X(dynptr_slice) X(dynptr_slice_rdwr)                 \
 	X(dynptr_adjust) X(dynptr_is_null) X(dynptr_is_rdonly) X(dynptr_size) X(dynptr_clone)      \
-	X(dynptr_copy) X(dynptr_memset) X(iter_num_new) X(iter_num_next) X(iter_num_destroy)       \
+	X(dynptr_copy) X(dynptr_memset) X(probe_read_user_dynptr) X(probe_read_kernel_dynptr)      \
+	X(probe_read_user_str_dynptr) X(probe_read_kernel_str_dynptr)                              \
+	X(iter_num_new) X(iter_num_next) X(iter_num_destroy)       \
 	X(iter_bits_new) X(iter_bits_next) X(iter_bits_destroy)
 
 enum kfunc {
@@ -340,6 +342,34 @@ static void op_memset(struct program *p, u32 ptr)
 	put_result(p);
 }
 
+static char user_text[64] = "text that lies in the memory of this process\0and more";
+
+/*
+ * User memory, by the right or the wrong function; the map's beyond what dynptrs are made of,
+ * which is kernel memory; or nothing.
+ */
+static void op_probe(struct program *p, u32 ptr)
+{
+	u64 at = (u64)(uintptr_t)user_text + below(p, 16);
+	u32 from = below(p, 5);
+
+	if (from < 2)
+		put_copy(p, BPF_REG_4, BPF_REG_7, MEM + (s32)below(p, 100));
+	if (from >= 2) {
+		if (from == 4)
+			at = below(p, 2) ? 0 : 0x10;
+		put(p, BPF_LD | BPF_IMM | BPF_DW, BPF_REG_4, 0, 0, (s32)at);
+		put(p, 0, 0, 0, 0, (s32)(at >> 32));
+	}
+	put_ptr(p, BPF_REG_1, ptr);
+	put_number(p, BPF_REG_2, number(p, 20));
+	put_number(p, BPF_REG_3, (s32)below(p, 40));
+	put_kfunc(p, from >= 2 && below(p, 4)
+			 ? KFUNC_probe_read_user_dynptr + 2 * below(p, 2)
+			 : KFUNC_probe_read_kernel_dynptr + 2 * below(p, 2));
+	put_result(p);
+}
+
 static void op_make(struct program *p, u32 ptr)
 {
 	if (p->held[ptr])
@@ -371,7 +401,7 @@ static void dynptr_program(struct program *p)
 {
 	static void (*const ops[])(struct program *, u32) = {
 		op_read, op_read, op_write, op_write, op_data,	 op_slice,  op_slice,
-		op_ask,	 op_copy, op_copy,  op_memset, op_adjust, make_clone, op_make,
+		op_ask,	 op_copy, op_copy,  op_memset, op_adjust, make_clone, op_make, op_probe,
 	};
 	u32 n = 4 + below(p, MAX_OPS - 4);
 
@@ -479,7 +509,7 @@ static int load(const struct place *place, const struct program *p, char *log, u
 
 	memcpy(insns, p->insns, p->n * sizeof(insns[0]));
 	for (u32 i = 0; i < p->n; i++) {
-		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW))
+		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) && insns[i].src_reg)
 			insns[i].imm = place->maps[insns[i].imm];
 		else if (insns[i].code == (BPF_JMP | BPF_CALL) &&
 			 insns[i].src_reg == BPF_PSEUDO_KFUNC_CALL)
@@ -534,6 +564,15 @@ static void run(const struct place *place, const struct program *p, const u8 *pa
 
 static u32 n_run, n_refused;
 
+static u32 first_difference(const u8 *a, const u8 *b, u32 n)
+{
+	u32 i = 0;
+
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
 static bool same(u64 seed, const struct outcome *a, const struct outcome *b, const char *who)
 {
 	if (a->loaded != b->loaded || a->ran != b->ran || a->retval != b->retval ||
@@ -553,8 +592,9 @@ static bool same(u64 seed, const struct outcome *a, const struct outcome *b, con
 		}
 	if (!memcmp(a->packet, b->packet, sizeof(a->packet)) && !memcmp(a->mem, b->mem, MEM_VALUE))
 		return true;
-	test_fail(__FILE__, __LINE__, "seed %llu: another packet or map in %s",
-		  (unsigned long long)seed, who);
+	test_fail(__FILE__, __LINE__, "seed %llu: another packet (from byte %u) or map (%u) in %s",
+		  (unsigned long long)seed, first_difference(a->packet, b->packet, sizeof(a->packet)),
+		  first_difference(a->mem, b->mem, MEM_VALUE), who);
 	return false;
 }
 
