@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "base/vec.h"
+#include "verifier/counted.h"
 #include "verifier/precision.h"
 #include "verifier/state.h"
 #include "verifier/verifier.h"
@@ -38,6 +39,7 @@ struct insn_aux {
 	u64 live_slots;	     /* stack slots of its own frame, the same */
 	u64 call_slots;	     /* calls: slots that are live while the callee runs */
 	u16 call_regs;	     /* calls: registers of the caller, the same */
+	u16 counted;	     /* a loop's head: index into env->counted, + 1 */
 	u32 subprog;	     /* calls of and addresses of functions: which */
 	u32 map;	     /* ldimm64 of a map: index into env->maps */
 	u32 call;	     /* helper call: index into env->calls */
@@ -157,6 +159,7 @@ struct env {
 	VEC(struct map_ref) maps; /* the program's, then templates of inner maps (map NULL) */
 	u32 n_maps;		  /* the program's */
 	VEC(const struct helper_proto *) calls;
+	VEC(struct counted_loop) counted;
 	VEC(struct async_entry) asyncs;
 	VEC(struct own_type) own_types;
 	struct arena arena; /* tables that live as long as the verifier runs */
@@ -256,6 +259,7 @@ int insns_check(struct env *env);	/* insns.c: reserved fields, opcodes, maps and
 int btf_check_info(struct env *env);	/* btf_info.c: func_info and line_info */
 int btf_prepare_globals(struct env *env); /* globals.c: parameters of global functions */
 int attach_check(struct env *env);	/* attach.c: what the program attaches to */
+int counted_find(struct env *env);	/* counted.c */
 int liveness_compute(struct env *env);	/* liveness.c */
 int explore_subprog(struct env *env, u32 subprog); /* explore.c */
 int explore_async(struct env *env, const struct async_entry *entry);

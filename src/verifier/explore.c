@@ -182,6 +182,8 @@ static int advance(struct env *env)
 	if (++env->stats.insns_processed > env->req->model->max_insns_processed ||
 	    env->pool.work > MAX_WORK)
 		return too_large(env);
+	if (UNLIKELY(env->cur->counted))
+		counted_leave(env);
 	if (env->aux[env->at].prune_point) {
 		err = loops_visit(env);
 		if (err < 0)

@@ -852,6 +852,14 @@ static void insn_regs(const struct env *env, u32 at, u16 *use, u16 *def)
 	}
 }
 
+u16 insn_writes(const struct env *env, u32 at)
+{
+	u16 use, def;
+
+	insn_regs(env, at, &use, &def);
+	return def;
+}
+
 /* ---- backwards ---- */
 
 static void backward_insn(struct live *live, u32 at)

@@ -23,6 +23,8 @@ struct checkpoint {
 	u32 depth;    /* checkpoints above it on its path */
 	u32 branches;
 	u32 hits, misses;
+	u64 processed; /* instructions, when it was made */
+	struct counted_run *run; /* the loop that begins here is proved by induction */
 	struct checkpoint *entry; /* outermost ancestor that a path from here was cut at */
 };
 
@@ -157,6 +159,7 @@ static int remember(struct env *env)
 		return explore_failed(env);
 	frame_clear_dead(top, aux->live_regs, aux->live_slots);
 	c->insn = env->at;
+	c->processed = env->stats.insns_processed;
 	c->branches = 1;
 	c->depth = c->state.parent ? c->state.parent->depth + 1 : 0;
 	c->next = aux->checkpoints;
@@ -182,33 +185,47 @@ static void evict(struct env *env, struct checkpoint **link)
 
 /* ---- widening ---- */
 
-static void widen(struct env *env, const struct reg *old, struct reg *cur)
+/* all: also numbers that something depends on. */
+static void widen(struct env *env, const struct reg *old, struct reg *cur, bool all)
 {
 	if (old->kind != REG_SCALAR || cur->kind != REG_SCALAR ||
-	    dep_is_precise(&env->deps, old->dep) || dep_is_precise(&env->deps, cur->dep) ||
 	    scalar_eq(&old->val, &cur->val))
+		return;
+	if (!all && (dep_is_precise(&env->deps, old->dep) || dep_is_precise(&env->deps, cur->dep)))
 		return;
 	*cur = reg_unknown();
 }
 
-static int widen_frame(struct env *env, const struct frame *old, struct state *state, u32 index)
+static int widen_frame(struct env *env, const struct frame *old, struct state *state, u32 index,
+		       bool all)
 {
 	struct frame *cur = state_frame_rw(&env->pool, state, index);
 
 	if (!cur)
 		return explore_failed(env);
 	for (u32 i = 0; i < 10; i++)
-		widen(env, &old->regs[i], &cur->regs[i]);
+		widen(env, &old->regs[i], &cur->regs[i], all);
 	for (u32 i = 0; i < old->n_slots && i < cur->n_slots; i++) {
 		struct slot *slot = &cur->slots[i];
 
 		if (!slot_is_spill(&old->slots[i]) || !slot_is_spill(slot))
 			continue;
-		widen(env, &old->slots[i].reg, &slot->reg);
+		widen(env, &old->slots[i].reg, &slot->reg, all);
 		if (slot_spill_size(slot) < SLOT_BYTES)
 			slot->reg.val = scalar_zext(&slot->reg.val, slot_spill_size(slot) * 8);
 	}
 	return 0;
+}
+
+/* The same of the current state but for one register, and of all numbers. */
+static int widen_others(struct env *env, const struct frame *old, u32 index, u32 except)
+{
+	struct reg keep = env->cur->frames[index]->regs[except];
+	int err = widen_frame(env, old, env->cur, index, true);
+
+	if (!err)
+		env->cur->frames[index]->regs[except] = keep;
+	return err;
 }
 
 /*
@@ -227,7 +244,7 @@ static int widen_since(struct env *env, struct state *state, const struct checkp
 	for (u32 i = 0; c && i <= state->depth && !err; i++) {
 		if (c->state.frames[i]->callsite != state->frames[i]->callsite)
 			return 0;
-		err = widen_frame(env, c->state.frames[i], state, i);
+		err = widen_frame(env, c->state.frames[i], state, i, false);
 	}
 	return err;
 }
@@ -281,11 +298,13 @@ static struct visit_plan plan_visit(const struct env *env)
 	return plan;
 }
 
-/* Is c an ancestor that covers this path, in a loop that the engine ends? */
+/* Is c an ancestor that covers this path, in a loop that ends? */
 static bool closes_loop(struct env *env, struct checkpoint *c)
 {
 	const struct bpf_insn *insn = &env->insns[env->at];
 
+	if (c->run && counted_running(env->cur, c->run))
+		return state_covers(env, &c->state, env->cur, COVER_WITHIN);
 	if (env->aux[env->at].calls_callback)
 		return state_covers(env, &c->state, env->cur, COVER_WITHIN);
 	if (env->aux[env->at].next_element)
@@ -315,7 +334,7 @@ static int visit_one(struct env *env, struct checkpoint *c, struct visit_plan *p
 	/* For tests: every path is walked to its end, but loops must still end. */
 	if (env->req->no_pruning && !ancestor)
 		return VISIT_GO_ON;
-	if (ancestor && never_ends(env, c))
+	if (ancestor && !c->run && never_ends(env, c))
 		return refuse(env, -EINVAL, "infinite-loop", "infinite loop detected at insn %u",
 			      env->at);
 	covered = ancestor ? closes_loop(env, c)
@@ -335,9 +354,40 @@ static int visit_one(struct env *env, struct checkpoint *c, struct visit_plan *p
 	return VISIT_GO_ON;
 }
 
+/*
+ * At the head of a loop that counts, in its second round or a later one: perhaps the rest is
+ * proved by induction from here on. What the last round changed becomes any number.
+ */
+static int try_induction(struct env *env, struct counted_run **run)
+{
+	const struct checkpoint *c = env->aux[env->at].checkpoints;
+	struct counted_loop *loop;
+	int err = 0;
+
+	while (c && (!c->branches || c->state.depth != env->cur->depth))
+		c = c->next;
+	if (!c || (c->run && !counted_running(env->cur, c->run)))
+		return 0;
+	loop = counted_worth_it(env, env->stats.insns_processed - c->processed, c->run);
+	if (!loop)
+		return 0;
+	for (u32 i = 0; i <= env->cur->depth; i++)
+		if (c->state.frames[i]->callsite != env->cur->frames[i]->callsite)
+			return 0;
+	/* Only from where the counter lies is the proof good. */
+	if (!state_frame_rw(&env->pool, env->cur, env->cur->depth))
+		return explore_failed(env);
+	mark_precise(env, cur_reg(env, loop->reg));
+	*run = counted_begin(env, loop);
+	for (u32 i = 0; i <= env->cur->depth && *run && !err; i++)
+		err = widen_others(env, c->state.frames[i], i, i == env->cur->depth ? loop->reg : 10);
+	return *run ? err : explore_failed(env);
+}
+
 int loops_visit(struct env *env)
 {
 	struct visit_plan plan = plan_visit(env);
+	struct counted_run *run = NULL;
 	struct checkpoint **link = &env->aux[env->at].checkpoints, *c;
 	u64 states = 0;
 
@@ -359,5 +409,19 @@ int loops_visit(struct env *env)
 			link = &c->next;
 	}
 	env->stats.max_states_per_insn = MAX(env->stats.max_states_per_insn, states);
-	return plan.add ? remember(env) : VISIT_GO_ON;
+	if (env->aux[env->at].counted) {
+		int err = try_induction(env, &run);
+
+		if (err)
+			return err;
+		plan.add |= run || !env->aux[env->at].checkpoints;
+	}
+	if (plan.add && remember(env))
+		return -ENOMEM;
+	if (run) {
+		env->cur->parent->run = run;
+		/* That the loop ends rests on it, even where no decision does. */
+		mark_precise(env, cur_reg(env, run->loop.reg));
+	}
+	return VISIT_GO_ON;
 }

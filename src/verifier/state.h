@@ -107,6 +107,7 @@ static inline bool ref_is_lock(const struct ref *ref)
 }
 
 struct checkpoint;
+struct counted_run;
 
 struct state {
 	struct frame *frames[BPF_MAX_FRAMES];
@@ -118,6 +119,7 @@ struct state {
 	struct checkpoint *parent; /* last remembered state on this path (loops.c) */
 	u32 may_goto_depth;
 	u32 callback_unroll_depth;
+	struct counted_run *counted; /* loops proved by induction that this path is in (counted.c) */
 };
 
 /* Where frames come from: blocks by size class, reused. */

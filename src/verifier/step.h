@@ -221,6 +221,10 @@ bool reg_has_lock(struct env *env, const struct reg *reg);
 int check_field_pointer(struct env *env, u32 regno, enum special_kind kind, const char *call,
 			const char *field_name);
 
+/* ---- liveness.c ---- */
+/* The registers that an instruction writes. */
+u16 insn_writes(const struct env *env, u32 at);
+
 /* ---- loops.c ---- */
 enum visit { VISIT_GO_ON = 0, VISIT_PRUNED = 1 };
 /* At a prune point: compares with remembered states, perhaps remembers. enum visit or -errno. */

@@ -9,6 +9,7 @@
  *	cfg_check_paths		reachability, loops, prune points: all of the above
  *	attach_check		what the program attaches to: the request alone
  *	liveness_compute	what may still be read
+ *	counted_find		loops that count
  *	explore_subprog		the proof: main program, then each global function that is called
  *	stack_depth_check	needs the stack that exploration saw
  *	fixup_image		needs everything
@@ -80,6 +81,7 @@ static void env_release(struct env *env)
 	deps_release(&env->deps);
 	vec_release(&env->maps);
 	vec_release(&env->calls);
+	vec_release(&env->counted);
 	vec_release(&env->asyncs);
 	vec_release(&env->own_types);
 	vec_release(&env->stack);
@@ -141,7 +143,7 @@ static int run_passes(struct env *env)
 {
 	static int (*const before[])(struct env *env) = {
 		cfg_find_subprogs, cfg_check_jumps, btf_check_info,   insns_check,
-		cfg_check_paths,   attach_check, btf_prepare_globals, liveness_compute,
+		cfg_check_paths,   attach_check, btf_prepare_globals, liveness_compute, counted_find,
 	};
 	int err;
 

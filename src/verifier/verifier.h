@@ -59,6 +59,7 @@ struct verify_request {
 	bool verify_only; /* helpers that Skep lacks may be called: the image cannot run */
 	/* Testing knobs. */
 	bool no_pruning;
+	bool always_induction; /* loops that count are never walked round by round */
 	bool test_state_freq;
 	/* Sees each abstract state before the instruction it is about to execute. */
 	void (*observe)(void *data, u32 insn, const struct state *state);

@@ -411,6 +411,7 @@ static bool check_program(void)
 	static struct bpf_insn insns[PARENT_MAX_INSNS];
 	static struct subject one;
 	struct judge_options judge = { .no_pruning = !pruning, .max_processed = MAX_STATES,
+				       .always_induction = seed & 1,
 				       .observe = record,
 				       .observe_end = run_accepted };
 	struct gen_rng rng = { ~seed }; /* not the generator's own numbers */
