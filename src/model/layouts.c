@@ -111,14 +111,9 @@ const struct ctx_layout layout_raw_tracepoint = { .name = "bpf_raw_tracepoint_ar
 						  .size = 12 * 8 };
 
 /* The first argument is a buffer that the program may change. Where it ends only the tracepoint
- * knows: Linux compares at attach, so whoever attaches such programs must keep to this size. */
+ * knows: Linux compares at attach. */
 static const struct ctx_field raw_tracepoint_writable_fields[] = {
-	{ .name = "args[0]",
-	  .size = 8,
-	  .run_size = 8,
-	  .kind = FIELD_MEM,
-	  .access = R | FIELD_MEM_WRITE,
-	  .mem_size = 4096 },
+	{ .name = "args[0]", .size = 8, .run_size = 8, .kind = FIELD_TP_BUFFER, .access = R },
 	{ .name = "args[1]",
 	  .offset = 8,
 	  .size = 11 * 8,

@@ -99,6 +99,7 @@ enum field_kind {
 	FIELD_SOCKET,
 	FIELD_FLOW_KEYS,
 	FIELD_BTF_ID, /* pointer to the struct btf_name in the model's BTF */
+	FIELD_TP_BUFFER, /* memory whose size the tracepoint knows */
 	FIELD_MEM,    /* embedder: pointer to mem_size bytes */
 };
 

@@ -147,6 +147,7 @@ static int check_movable(struct env *env, u32 regno, const struct reg *ptr,
 	case REG_PACKET_META:
 	case REG_MEM:
 	case REG_BUF:
+	case REG_TP_BUFFER:
 	case REG_BTF:
 	case REG_DYNPTR: /* of no use: it is only taken where it began */
 		return 0;

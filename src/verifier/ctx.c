@@ -13,6 +13,7 @@ static const u8 field_kinds[] = {
 	[FIELD_PACKET_META] = REG_PACKET_META, [FIELD_SOCK_COMMON] = REG_SOCK_COMMON,
 	[FIELD_SOCKET] = REG_SOCKET,	       [FIELD_FLOW_KEYS] = REG_FLOW_KEYS,
 	[FIELD_BTF_ID] = REG_BTF,	       [FIELD_MEM] = REG_MEM,
+	[FIELD_TP_BUFFER] = REG_TP_BUFFER,
 };
 
 static int load_pointer(struct env *env, const struct ctx_field *field, struct reg *out)
@@ -37,6 +38,7 @@ static int load_pointer(struct env *env, const struct ctx_field *field, struct r
 				      "no BTF of the type that context field '%s' points to",
 				      field->name);
 		out->btf_id = (u32)id;
+		out->flags |= REG_TRUSTED; /* the kernel holds it for the program's run */
 	}
 	return 0;
 }

@@ -268,8 +268,8 @@ static int access_ctx(struct env *env, const struct reg *ptr, const struct mem_o
 }
 
 /*
- * A buffer of an iterator: the map that it belongs to is known when the program is attached, and
- * large enough then. So here it is enough that the offset is known.
+ * A buffer of an iterator or of a writable tracepoint: what it belongs to is known when the
+ * program is attached, and large enough then. So here it is enough that the offset is known.
  */
 int check_buf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, s64 size)
 {
@@ -359,6 +359,7 @@ static int mem_access(struct env *env, const struct mem_op *op)
 	case REG_MEM:
 		return access_mem(env, &ptr, op);
 	case REG_BUF:
+	case REG_TP_BUFFER:
 		return access_buf(env, &ptr, op);
 	case REG_MAP_KEY:
 		return access_map_key(env, &ptr, op);

@@ -22,6 +22,7 @@
 	REG_KIND(REG_PACKET_END, "pkt_end")                                                        \
 	REG_KIND(REG_MEM, "mem")                                                                   \
 	REG_KIND(REG_BUF, "buf")                                                                   \
+	REG_KIND(REG_TP_BUFFER, "tp_buffer")                                                       \
 	REG_KIND(REG_FUNC, "func")                                                                 \
 	REG_KIND(REG_BTF, "ptr_")                                                                  \
 	REG_KIND(REG_SOCK_COMMON, "sock_common")                                                   \
