@@ -155,8 +155,11 @@ static int tail_call(struct env *env)
 }
 
 /* Writing to a dynptr of an skb may move the packet: it is made writable first. */
+/* A tail call that comes back has failed, and changed nothing. */
 static bool changes_packet(const struct call_args *args)
 {
+	if (args->proto->flags & HELPER_TAIL_CALL)
+		return false;
 	return args->proto->flags & HELPER_CHANGES_PACKET ||
 	       (args->proto->id == BPF_FUNC_dynptr_write &&
 		(args->dynptr.kind == DYNPTR_SKB || args->dynptr.kind == DYNPTR_SKB_META));

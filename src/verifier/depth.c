@@ -2,10 +2,15 @@
 /*
  * How deep calls go: no recursion, at most eight frames, at most 512 bytes of stack along
  * any chain of calls. Needs the stack that each function was seen to touch.
+ *
+ * Tracing programs, which run on whatever stack there is, have a stack of their own for each
+ * function that uses much: then 512 bytes is the limit of each, not of all. Engines give every
+ * function its own frame anyway. What timers call is not among them.
  */
 #include "verifier/env.h"
 
 #define STACK_UNIT 16
+#define PRIVATE_STACK	64  /* functions that use less share one */
 #define TAIL_CALL_STACK 256 /* what callers of a function that tail calls may use */
 
 struct chain {
@@ -13,6 +18,8 @@ struct chain {
 	u32 *deepest; /* bytes below and in each function; 0: not computed */
 	u8 *frames;
 	u8 *mark; /* 1: on the chain, 2: done */
+	bool *shared; /* uses the common stack, however much: a timer's callback gets there */
+	bool private_stacks;
 	u32 *above;  /* most bytes that callers of each function use together */
 	u32 *order;  /* functions, each after all it calls */
 	u32 n_order;
@@ -33,6 +40,59 @@ static bool calls(const struct env *env, u32 at)
 	return insn_is_subprog_call(insn) ||
 	       (insn_is_ldimm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC &&
 		!env->subprogs[env->aux[at].subprog].async);
+}
+
+/* Of a program of this type, and none that tail calls. */
+static bool has_private_stacks(const struct env *env)
+{
+	for (u32 i = 0; i < env->n_subprogs; i++)
+		if (env->subprogs[i].has_tail_call)
+			return false;
+	switch (env->type->type) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_PERF_EVENT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+		return true;
+	case BPF_PROG_TYPE_TRACING:
+		return env->req->expected_attach_type != BPF_TRACE_ITER;
+	default:
+		return false;
+	}
+}
+
+static void share(struct chain *chain, u32 index)
+{
+	if (chain->shared[index])
+		return;
+	chain->shared[index] = true;
+	chain->order[chain->n_order++] = index;
+}
+
+/* Whatever a callback that runs on its own can reach; each function is looked through once. */
+static void mark_shared(struct chain *chain)
+{
+	struct env *env = chain->env;
+
+	for (u32 i = 0; i < env->n_subprogs; i++)
+		if (env->subprogs[i].async)
+			share(chain, i);
+	for (u32 n = 0; n < chain->n_order; n++) {
+		const struct subprog *sub = &env->subprogs[chain->order[n]];
+
+		for (u32 at = sub->start; at < sub->end; at += insn_slots(&env->insns[at]))
+			if (calls(env, at))
+				share(chain, env->aux[at].subprog);
+	}
+	chain->n_order = 0;
+}
+
+/* What the function takes of the stack that its callers are on. */
+static u32 common_stack(const struct chain *chain, u32 index)
+{
+	u32 own = own_stack(&chain->env->subprogs[index]);
+
+	return chain->private_stacks && !chain->shared[index] && own >= PRIVATE_STACK ? 0 : own;
 }
 
 static int measure(struct chain *chain, u32 index);
@@ -75,7 +135,11 @@ static int measure(struct chain *chain, u32 index)
 	chain->mark[index] = 2;
 	chain->order[chain->n_order++] = index;
 	chain->frames[index] = (u8)MIN(frames + 1, 255u);
-	chain->deepest[index] = below + own_stack(sub);
+	if (!common_stack(chain, index) && own_stack(sub) > BPF_STACK_SIZE)
+		return refuse_at(env, sub->start, -EACCES, "stack-depth",
+				 "stack size of subprog %u is %u. Too large", index,
+				 own_stack(sub));
+	chain->deepest[index] = below + common_stack(chain, index);
 	if (chain->frames[index] > BPF_MAX_FRAMES)
 		return refuse_at(env, sub->start, -E2BIG, "call-depth",
 				 "the call stack of %u frames is too deep !", chain->frames[index]);
@@ -118,8 +182,11 @@ int stack_depth_check(struct env *env)
 	chain.mark = arena_array(&env->arena, u8, env->n_subprogs);
 	chain.above = arena_array(&env->arena, u32, env->n_subprogs);
 	chain.order = arena_array(&env->arena, u32, env->n_subprogs);
-	if (!chain.deepest || !chain.frames || !chain.mark || !chain.above || !chain.order)
+	chain.shared = arena_array(&env->arena, bool, env->n_subprogs);
+	if (!chain.shared || !chain.deepest || !chain.frames || !chain.mark || !chain.above || !chain.order)
 		return -ENOMEM;
+	chain.private_stacks = has_private_stacks(env);
+	mark_shared(&chain);
 	for (u32 i = 0; i < env->n_subprogs && !err; i++)
 		err = measure(&chain, i);
 	return err ? err : check_tail_calls(&chain);
