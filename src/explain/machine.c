@@ -510,8 +510,32 @@ static void start(struct machine *m, struct input *input)
 		set_arguments(m);
 }
 
+/* Did all conditional jumps so far go as on the path? */
+static bool follows_path(const struct machine *m)
+{
+	if (m->met.len != m->n_path_jumps)
+		return false;
+	for (u32 i = 0; i < m->n_path_jumps; i++)
+		if (m->met.data[i].insn != m->path_jump_at[i] ||
+		    m->met.data[i].taken != m->path_jumps[i])
+			return false;
+	return true;
+}
+
+/* The watched instruction did no harm that the machine knows of; what it is is wrong here. */
+static void fault_by_reaching(struct machine *m)
+{
+	if (m->fault != FAULT_NONE || m->out_of_memory || !follows_path(m))
+		return;
+	m->unsupported = false;
+	m->pc = m->watched;
+	machine_fault(m, FAULT_FORBIDDEN, "the instruction is executed");
+}
+
 void machine_run(struct machine *m, struct input *input)
 {
+	bool at_watched;
+
 	start(m, input);
 	while (!m->ended) {
 		if (m->pc >= m->request->insn_cnt ||
@@ -527,14 +551,11 @@ void machine_run(struct machine *m, struct input *input)
 		m->visits[m->pc]++;
 		if (m->visited.len < 4096)
 			m->out_of_memory |= !vec_push(&m->visited, m->pc);
-		if (m->pc == m->watched) {
-			m->reached = true;
-			if (m->reaching) {
-				machine_fault(m, FAULT_FORBIDDEN, "the instruction is executed");
-				return;
-			}
-		}
+		at_watched = m->pc == m->watched;
+		m->reached |= at_watched;
 		step(m, &m->request->insns[m->pc]);
+		if (at_watched && m->reaching)
+			fault_by_reaching(m);
 	}
 }
 

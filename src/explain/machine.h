@@ -106,7 +106,10 @@ struct machine {
 	const struct prog_type_model *type;
 	u32 start;	/* function that runs: 0 or a global one, or a callback */
 	u32 watched;	/* instruction whose execution is noted; UINT32_MAX: none */
-	bool reaching;	/* executing it is the fault */
+	bool reaching;	/* coming there on the path below is the fault, if nothing else is */
+	const u8 *path_jumps;	/* conditional jumps of that path: taken or not */
+	const u32 *path_jump_at; /* and where */
+	u32 n_path_jumps;
 	bool wishes_later; /* wishes also of what comes behind the watched instruction */
 	bool strict_stack; /* reading stack that was never written is a fault */
 	u64 max_steps;

@@ -460,6 +460,12 @@ void find_origins(const struct verify_request *request, const struct path *path,
 		return;
 	w.step = (u32)path->steps.len - 1;
 	describe_loc(&detail, w.loc);
+	/* A helper or iterator gave nothing on this path. */
+	if (str_eq(e->cause, "invalid-access") && value_at(&w, w.step, w.loc) &&
+	    reg_is_null(value_at(&w, w.step, w.loc))) {
+		e->what = "this pointer is NULL on this path";
+		e->advice = cause_find("null-check")->advice;
+	}
 	text_put(&detail, " is ");
 	describe_reg(&detail, path, value_at(&w, w.step, w.loc));
 	while (!w.done)

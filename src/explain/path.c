@@ -152,6 +152,7 @@ struct capture {
 	u32 *on_path; /* numbers of its steps, ascending */
 	u32 next;
 	struct slot seen[BPF_MAX_FRAMES][LOC_SLOT + STACK_SLOTS];
+	u32 stop_after; /* this many steps: the rest tells nothing more; 0: never */
 	bool failed;
 };
 
@@ -256,6 +257,10 @@ static u32 capture_step(void *data, const struct env *env, u32 from)
 
 	if (number == TRACE_STOP)
 		return number;
+	if (c->stop_after && number > c->stop_after) {
+		c->failed = true;
+		return TRACE_STOP;
+	}
 	if (!path->live)
 		capture_tables(c, env);
 	capture_maps(c, env);
@@ -273,7 +278,7 @@ static u32 capture_step(void *data, const struct env *env, u32 from)
 }
 
 static int capture(struct path *path, const struct recorder *r, const struct verify_request *request,
-		   u32 *on_path)
+		   u32 *on_path, bool about_length)
 {
 	struct verify_request again = request_again(request);
 	struct verify_result result;
@@ -289,6 +294,9 @@ static int capture(struct path *path, const struct recorder *r, const struct ver
 	again.trace = capture_step;
 	again.trace_data = c;
 	again.no_pruning |= r->max_length != 0;
+	/* The states of a path that is just too long say little. */
+	if (about_length)
+		c->stop_after = 20000;
 	verify(&again, &result);
 	if (result.image)
 		image_free(result.image);
@@ -336,7 +344,7 @@ int path_record(struct path *path, const struct verify_request *request,
 	find_shorter(&r, request, &refused->refusal);
 	err = read_path(path, &r, &on_path);
 	if (!err)
-		err = capture(path, &r, request, on_path);
+		err = capture(path, &r, request, on_path, is_about_length(refused->refusal.cause));
 	path->found = !err;
 out:
 	os_free(on_path);

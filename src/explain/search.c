@@ -28,7 +28,7 @@
 enum manner {
 	MANNER_FAULT,	/* what is wrong shows while it runs */
 	MANNER_LATER,	/* it makes a pointer with which something goes wrong later */
-	MANNER_REACH,	/* executing the instruction is what is wrong */
+	MANNER_REACH,	/* coming to the instruction on this path is what is wrong, if nothing else */
 	MANNER_ENDLESS, /* the program runs on and on */
 	MANNER_STATIC,	/* it is wrong without running */
 };
@@ -50,7 +50,6 @@ static const struct {
 	{ "modified-pointer", MANNER_REACH },
 	{ "atomic-target", MANNER_REACH },
 	{ "misaligned", MANNER_REACH },
-	{ "invalid-access", MANNER_REACH },
 	{ "invalid-socket-access", MANNER_REACH },
 	{ "stack-depth", MANNER_STATIC },
 	{ "recursion", MANNER_STATIC },
@@ -64,7 +63,26 @@ static const struct {
 	{ "argument-type", MANNER_REACH },
 	{ "stack-escape", MANNER_REACH },
 	{ "pointer-leak", MANNER_REACH },
+	{ "dynptr-overwritten", MANNER_REACH },
+	{ "dynptr-uninit", MANNER_REACH },
+	{ "dynptr-init", MANNER_REACH },
+	{ "dynptr-const", MANNER_REACH },
+	{ "dynptr-kind", MANNER_REACH },
+	{ "stack-object", MANNER_REACH },
+	{ "object-offset", MANNER_REACH },
+	{ "iter-init", MANNER_REACH },
+	{ "untrusted-pointer", MANNER_REACH },
+	{ "user-pointer", MANNER_REACH },
+	{ "percpu-pointer", MANNER_REACH },
+	{ "section", MANNER_REACH },
+	{ "irq-flag", MANNER_REACH },
+	{ "irq-disabled", MANNER_REACH },
+	{ "partial-pointer", MANNER_REACH },
+	{ "callback-result", MANNER_REACH },
 	{ "helper-not-allowed", MANNER_STATIC },
+	{ "unknown-kfunc", MANNER_STATIC },
+	{ "kfunc-not-allowed", MANNER_STATIC },
+	{ "kfunc-absent", MANNER_STATIC },
 	{ "unknown-helper", MANNER_STATIC },
 	{ "helper-absent", MANNER_STATIC },
 	{ "gpl-only", MANNER_STATIC },
@@ -264,6 +282,8 @@ static u32 faults_of(const char *cause)
 		u32 faults;
 	} table[] = {
 		{ "null-check", 1u << FAULT_NULL },
+		{ "invalid-access", 1u << FAULT_NULL | 1u << FAULT_NO_POINTER | 1u << FAULT_GONE |
+				       1u << FAULT_FORBIDDEN },
 		{ "packet-bounds", 1u << FAULT_BOUNDS },
 		{ "out-of-bounds", 1u << FAULT_BOUNDS },
 		{ "unbounded-access", 1u << FAULT_BOUNDS },
@@ -432,7 +452,7 @@ static bool climb(struct search *s, struct input *input)
 
 		if (s->machine.unsupported)
 			return false;
-		if (s->machine.reached && s->manner <= MANNER_LATER && try_wishes(s, input))
+		if (s->machine.reached && s->manner <= MANNER_REACH && try_wishes(s, input))
 			return true;
 		if (s->manner == MANNER_ENDLESS && s->machine.reached && (input_random(input) & 3)) {
 			exaggerate(input);
@@ -536,12 +556,15 @@ static int search_open(struct search *s, const struct verify_request *request,
 	s->faults = faults_of(cause);
 	s->conditions = os_alloc((MAX_CONDITIONS + 1) * sizeof(*s->conditions));
 	err = machine_init(&s->machine, request, path);
-	if (err || !s->conditions)
+	if (err || !s->conditions || !find_jumps(s))
 		return -ENOMEM;
 	s->machine.start = start_of(s);
 	s->machine.watched = s->target;
 	s->machine.reaching = s->manner == MANNER_REACH;
 	s->machine.wishes_later = s->manner == MANNER_LATER;
+	s->machine.path_jumps = s->jumps;
+	s->machine.path_jump_at = s->jump_at;
+	s->machine.n_path_jumps = s->n_jumps;
 	s->machine.strict_stack = str_eq(cause, "uninit-stack");
 	if (s->manner == MANNER_ENDLESS)
 		s->machine.max_steps = 1000000;
@@ -578,7 +601,7 @@ int search_input(const struct verify_request *request, const struct path *path,
 		return -ENOMEM;
 	}
 	err = search_open(s, request, path, e->cause, e->at.insn);
-	if (err || !find_jumps(s)) {
+	if (err) {
 		search_close(s);
 		return -ENOMEM;
 	}

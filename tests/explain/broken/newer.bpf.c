@@ -94,7 +94,7 @@ int iterator_unchecked(struct __sk_buff *skb)
 #ifdef FIXED
 	if (i)
 #endif
-		sum = *i; /* BAD invalid-access input advice */
+		sum = *i; /* BAD invalid-access advice */
 	bpf_iter_num_destroy(&it);
 	return sum & 1;
 }
