@@ -224,6 +224,25 @@ PRINTF_LIKE(5, 6)
 int refuse_at(struct env *env, s64 insn, int err, const char *cause, const char *fmt, ...);
 #define refuse(env, err, cause, ...) refuse_at(env, (env)->at, err, cause, __VA_ARGS__)
 
+#ifdef SKEP_CHECK_SITES
+/*
+ * Only in the build of tests/verifier/deletions.c: each place that refuses is listed in a table, and
+ * the chosen one does nothing, as if its check were not there.
+ */
+struct check_site {
+	const char *file;
+	u32 line;
+};
+extern const struct check_site *check_deleted;
+
+#define refuse_at(env, insn, err, cause, ...)                                                      \
+	({                                                                                         \
+		static const struct check_site site_                                               \
+		    __attribute__((used, section("check_sites"))) = { __FILE__, __LINE__ };        \
+		check_deleted == &site_ ? 0 : (refuse_at)(env, insn, err, cause, __VA_ARGS__);     \
+	})
+#endif
+
 /* A further sentence about the refusal, as Linux prints on a line of its own. */
 PRINTF_LIKE(2, 3) void refuse_more(struct env *env, const char *fmt, ...);
 

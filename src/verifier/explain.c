@@ -55,7 +55,7 @@ static void fill_refusal(struct env *env, s64 insn, const char *cause)
 	str_copy(refusal->source, line.text, sizeof(refusal->source));
 }
 
-int refuse_at(struct env *env, s64 insn, int err, const char *cause, const char *fmt, ...)
+int (refuse_at)(struct env *env, s64 insn, int err, const char *cause, const char *fmt, ...)
 {
 	char message[sizeof(env->result->refusal.message)];
 	va_list args;
