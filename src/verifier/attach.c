@@ -555,14 +555,15 @@ bool attach_allows(const struct env *env, u32 id)
 	}
 }
 
-int attach_check_args(struct env *env, u32 id)
+/* A cgroup's program says what its hook answers: what the kernel relies on. */
+static int check_set_retval(struct env *env)
 {
 	const struct reg *value = cur_reg(env, 1);
-	struct return_range range;
+	struct return_range range = hook_range(&env->attach);
 
-	if (id != BPF_FUNC_set_retval || !is_lsm(env) || !env->attach.proto->type)
-		return 0;
-	range = hook_range(&env->attach);
+	if (!env->attach.proto->type)
+		return refuse(env, -EINVAL, "return-range",
+			      "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
 	mark_precise(env, value);
 	if (reg_is_scalar(value) && value->val.smin32 >= range.min && value->val.smax32 <= range.max)
 		return 0;
@@ -570,4 +571,28 @@ int attach_check_args(struct env *env, u32 id)
 		      "At bpf_set_retval the register R1 has smin=%d smax=%d should have been in [%lld, %lld]",
 		      value->val.smin32, value->val.smax32, (long long)range.min,
 		      (long long)range.max);
+}
+
+/* Only where a function is traced is there one to tell the address of. */
+static int check_func_ip(struct env *env)
+{
+	u32 type = env->req->prog_type, attach_type = env->req->expected_attach_type;
+
+	if (type == BPF_PROG_TYPE_KPROBE || type == PROG_TYPE_CUSTOM)
+		return 0;
+	if (type != BPF_PROG_TYPE_TRACING)
+		return refuse(env, -ENOTSUPP, "helper-not-allowed",
+			      "func bpf_get_func_ip#173 not supported for program type %u", type);
+	if (attach_type == BPF_TRACE_FENTRY || attach_type == BPF_TRACE_FEXIT ||
+	    attach_type == BPF_MODIFY_RETURN)
+		return 0;
+	return refuse(env, -ENOTSUPP, "helper-not-allowed",
+		      "func bpf_get_func_ip#173 supported only for fentry/fexit/fmod_ret programs");
+}
+
+int attach_check_args(struct env *env, u32 id)
+{
+	if (id == BPF_FUNC_set_retval && is_lsm(env))
+		return check_set_retval(env);
+	return id == BPF_FUNC_get_func_ip ? check_func_ip(env) : 0;
 }

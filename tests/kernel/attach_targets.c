@@ -138,6 +138,14 @@ static const struct attempt targets[] = {
 	{ LSM_CG, 0, "bpf_lsm_file_open", "r1 = 1\ncall 187\n" RET(1), "should have been in [-4095, 0]" },
 	{ LSM_CG, 0, "bpf_lsm_file_open", "call 7\nr1 = r0\ncall 187\n" RET(1), "At bpf_set_retval" },
 	{ LSM_CG, 0, "bpf_lsm_inode_xattr_skipcap", "r1 = 1\ncall 187\n" RET(1), ACCEPTED },
+	{ LSM_CG, 0, "bpf_lsm_task_free", "r1 = 1\ncall 187\n" RET(1), "void LSM hooks" },
+	{ FENTRY, 0, "plain", "call 173\n" RET(0), ACCEPTED },
+	{ TP, 0, "btf_trace_event", "call 173\n" RET(0), "only for fentry/fexit/fmod_ret" },
+	{ LSM, 0, "bpf_lsm_file_open", "call 173\n" RET(0), "not supported for program type" },
+	{ FENTRY, 0, "plain", "r2 = r10\nr2 += -8\ncall 184\n" RET(0), ACCEPTED },
+	{ TP, 0, "btf_trace_event", "call 185\n" RET(0), "cannot use helper bpf_get_func_arg_cnt" },
+	{ FENTRY, 0, "plain", "call 174\n" RET(0), ACCEPTED },
+	{ ITER, 0, "bpf_iter_task", "call 174\n" RET(0), "cannot use helper bpf_get_attach_cookie" },
 	{ LSM_CG, 0, "bpf_lsm_task_free", RET(0), "should have been in [1, 1]" },
 };
 
