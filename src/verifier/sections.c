@@ -41,6 +41,11 @@ int forget_rcu(struct env *env)
 		rw = reg_iter_rw(&env->pool, &it);
 		if (!rw)
 			return explore_failed(env);
+		/* The memory of the program's own objects is real: nobody may follow it there. */
+		if (rw->flags & REG_OWN_TYPE) {
+			*rw = reg_unknown();
+			continue;
+		}
 		rw->flags &= (u16) ~(REG_RCU | REG_MAYBE_NULL);
 		rw->flags |= REG_UNTRUSTED;
 	}
