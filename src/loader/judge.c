@@ -323,6 +323,23 @@ static void unjudge(struct loader_prog *prog, const char *fmt, const char *what)
 	snprintf(prog->reason, sizeof(prog->reason), fmt, what);
 }
 
+static void guess_context(struct loader *loader, u32 index)
+{
+	const struct loader_kernel *below = loader->below;
+	const struct loader_prog *prog = &loader->progs[index];
+	const void *btf;
+	u32 size;
+	int id;
+
+	btf = loader_btf(loader, &size);
+	if (!btf || !below->guess_context)
+		return;
+	id = below->guess_context(below->data, prog->section + strlen("skep/"), prog->name, btf,
+				  size);
+	if (id > 0)
+		loader_set_type(loader, index, PROG_TYPE_CUSTOM, (u32)id);
+}
+
 /* Programs of which it is known before libbpf looks at them. */
 static void settle_early(struct judging *judging)
 {
@@ -338,6 +355,8 @@ static void settle_early(struct judging *judging)
 			judging->n_done++;
 			continue;
 		}
+		if (prog->type == PROG_TYPE_CUSTOM && !prog->expected_attach_type)
+			guess_context(loader, i);
 		if (!prog->type) {
 			unjudge(prog, "no program type goes with SEC(\"%s\")", prog->section);
 		} else if (prog->type == PROG_TYPE_CUSTOM && !prog->expected_attach_type) {

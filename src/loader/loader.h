@@ -26,6 +26,12 @@ struct loader_kernel {
 	int (*bpf)(void *data, int cmd, union bpf_attr *attr, unsigned int size);
 	/* The context id of SEC("skep/NAME"): -ENOENT when there is none. May be NULL. */
 	int (*context)(void *data, const char *name);
+	/*
+	 * For judging: the context of such a program by the object's BTF, where nobody added it.
+	 * Its id, or -errno. May be NULL.
+	 */
+	int (*guess_context)(void *data, const char *name, const char *program, const void *btf,
+			     u32 btf_size);
 	void *data;
 	/* The BTF in force: what /sys/kernel/btf/vmlinux holds. NULL: there is none. */
 	const void *btf;

@@ -33,6 +33,19 @@ TEST(each_program_has_its_own_verdict)
 	ran_free(&ran);
 }
 
+TEST(programs_of_embedders_are_judged_by_their_own_types)
+{
+	struct ran ran = RUN("cd \"$OBJECTS/../embed\"; \"$SKEP\" verify bad-RETURN_RANGE.bpf.o "
+			     "bad-UNKNOWN_HELPER.bpf.o bad-PAST_DATA.bpf.o bad-NO_CONTEXT.bpf.o");
+
+	CHECK(says(&ran, "accepted bad (skep/thing)"));
+	CHECK(says(&ran, "an embedding program may offer less"));
+	CHECK(says(&ran, "    only the embedding program knows: invalid func unknown#"));
+	CHECK(says(&ran, "    only the embedding program knows: invalid bpf_context access"));
+	CHECK(says(&ran, "1 accepted, 0 refused, 3 unjudged\n"));
+	ran_free(&ran);
+}
+
 TEST(trees_are_walked_in_order)
 {
 	struct ran ran =

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "context.h"
 #include "test_run.h"
 #include "value.h"
 
@@ -57,32 +58,9 @@ skep_helper_fn test_helper_function(u32 n)
 
 /* ---- contexts of SEC("skep/NAME"), made from the program's own parameter ---- */
 
-static u32 resolved(const struct btf *btf, u32 id, u32 kind)
-{
-	u32 out = 0;
-	const struct btf_type *t = btf_resolve(btf, id, &out);
-
-	return t && btf_kind(t) == kind ? out : 0;
-}
-
-static u32 first_param_struct(const struct btf *btf, const char *function)
-{
-	s32 func = btf_find(btf, function, BTF_KIND_FUNC);
-	const struct btf_type *proto;
-	u32 pointer;
-
-	if (func < 0)
-		return 0;
-	proto = btf_type(btf, btf_type(btf, (u32)func)->type);
-	if (!proto || !btf_vlen(proto))
-		return 0;
-	pointer = resolved(btf, ((const struct btf_param *)(proto + 1))->type, BTF_KIND_PTR);
-	return pointer ? resolved(btf, btf_type(btf, pointer)->type, BTF_KIND_STRUCT) : 0;
-}
-
 u32 test_ctx_type(const struct test_run *run, const char *program)
 {
-	return run->btf ? first_param_struct(run->btf, program) : 0;
+	return run->btf ? context_struct(run->btf, program) : 0;
 }
 
 static struct test_pointer *pointer_of(struct test_setup *setup, const char *context,
@@ -95,53 +73,31 @@ static struct test_pointer *pointer_of(struct test_setup *setup, const char *con
 	return NULL;
 }
 
-static int compare_fields(const void *a, const void *b)
-{
-	const struct skep_field *x = a, *y = b;
-
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-/* The members that can be fields of a context: whole numbers, and pointers declared as such. */
+/* Whole numbers, and pointers declared as such. */
 static u32 fields_of(struct test_run *run, const char *context, u32 struct_id,
 		     struct skep_field *fields, u32 max)
 {
-	const struct btf_type *t = btf_type(run->btf, struct_id);
-	const struct btf_member *members = (const void *)(t + 1);
-	bool bitfields = BTF_INFO_KFLAG(t->info);
-	u32 n = 0;
+	u32 n = context_fields(run->btf, struct_id, fields, max), kept = 0;
 
-	for (u32 i = 0; i < btf_vlen(t) && n < max; i++) {
-		const char *name = btf_name(run->btf, members[i].name_off);
-		u32 bits = bitfields ? BTF_MEMBER_BIT_OFFSET(members[i].offset) : members[i].offset;
-		s64 size = btf_size(run->btf, members[i].type);
-		bool is_pointer = resolved(run->btf, members[i].type, BTF_KIND_PTR) != 0;
-		struct test_pointer *pointer = pointer_of(run->setup, context, name);
+	for (u32 i = 0; i < n; i++) {
+		const struct test_pointer *pointer =
+		    pointer_of(run->setup, context, fields[i].name);
 
-		if ((bitfields && BTF_MEMBER_BITFIELD_SIZE(members[i].offset)) || bits % 8)
+		if (!fields[i].access && !pointer)
 			continue;
-		if (size != 1 && size != 2 && size != 4 && size != 8)
-			continue;
-		if (is_pointer && !pointer)
-			continue;
-		fields[n++] = (struct skep_field){
-			.name = name,
-			.offset = bits / 8,
-			.size = (u32)size,
-			.access = !is_pointer
-				      ? SKEP_READ | SKEP_WRITE
-				      : SKEP_READ | (pointer->writable ? SKEP_MEM_WRITE : 0),
-			.points_to = is_pointer ? pointer->size : 0,
-		};
+		if (!fields[i].access) {
+			fields[i].access = SKEP_READ | (pointer->writable ? SKEP_MEM_WRITE : 0);
+			fields[i].points_to = pointer->size;
+		}
+		fields[kept++] = fields[i];
 	}
-	qsort(fields, n, sizeof(*fields), compare_fields);
-	return n;
+	return kept;
 }
 
 static int add_context(struct test_run *run, u32 index, struct loader_error *error)
 {
 	const struct loader_prog *prog = loader_prog(run->loader, index);
-	struct skep_field fields[256];
+	struct skep_field fields[CONTEXT_MAX_FIELDS];
 	struct skep_context context = { .size = sizeof(context), .fields = fields };
 	u32 type = test_ctx_type(run, prog->name);
 

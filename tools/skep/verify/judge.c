@@ -15,7 +15,9 @@
 
 #include "commands.h"
 #include "compile.h"
+#include "context.h"
 #include "explain.h"
+#include "kernel/custom.h"
 #include "kernel/kernel.h"
 #include "loader/loader.h"
 
@@ -103,6 +105,41 @@ static int linux_model(const char *path, struct kernel_model **model, bool *mach
 	return err;
 }
 
+/*
+ * The most that an embedding program can offer: all numbers of the struct, to be read and written.
+ * Another program may have another context of that name.
+ */
+static int guess_context(void *data, const char *name, const char *program, const void *btf,
+			 u32 size)
+{
+	struct skep_field fields[CONTEXT_MAX_FIELDS];
+	struct skep_context context = { .size = sizeof(context), .fields = fields };
+	struct custom_table *table = skep_custom(data);
+	struct btf *types;
+	char unique[128];
+	u32 type, kept = 0;
+	int id = btf_parse(btf, size, NULL, NULL, &types);
+
+	if (id)
+		return id;
+	id = -EINVAL;
+	type = context_struct(types, program);
+	if (type) {
+		u32 n = context_fields(types, type, fields, ARRAY_SIZE(fields));
+
+		for (u32 i = 0; i < n; i++)
+			if (fields[i].access)
+				fields[kept++] = fields[i];
+		snprintf(unique, sizeof(unique), "%s %u", name, table->n_contexts);
+		context.name = unique;
+		context.ctx_size = (u32)btf_size(types, type);
+		context.n_fields = kept;
+		id = skep_add_context(data, &context) ? -errno : custom_find_context(table, unique);
+	}
+	btf_free(types);
+	return id;
+}
+
 /* Why this machine's Linux lets nobody like us load programs, or NULL. */
 static const char *linux_unavailable(void)
 {
@@ -159,6 +196,7 @@ int judge_new(const struct verify_opts *opts, int out, struct judge **to)
 	}
 	skep_on_verified(judge->skep, on_verified, judge);
 	loader_kernel_of(judge->skep, &judge->kernel);
+	judge->kernel.guess_context = guess_context;
 	judge->kernel.machine_symbols = machine;
 	if (machine)
 		judge->kernel.release = NULL;
@@ -296,6 +334,33 @@ static void add_own(const struct judge *judge, struct record *record, char *wher
 		snprintf(where, size, "%s:%u: %s", refusal->file, refusal->line, refusal->source);
 }
 
+/* Is it refused for what only the embedding program knows? Then there is no verdict. */
+static void add_embedder(struct record *record, char *note, size_t size)
+{
+	static const char *const unknown[] = { "invalid bpf_context access", "invalid func unknown",
+					       "unknown func" };
+	bool guessed = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		guessed |= strncmp(record->reason, unknown[i], strlen(unknown[i])) == 0;
+	if (record->ours.judgement == JUDGED_ACCEPTED)
+		snprintf(
+		    note, size,
+		    "with all numbers of its struct to be read and written: an embedding program may "
+		    "offer less");
+	else if (record->ours.judgement == JUDGED_REFUSED && guessed)
+		snprintf(note, size, "only the embedding program knows: %.300s", record->reason);
+	else
+		return;
+	if (record->ours.judgement == JUDGED_REFUSED) {
+		record->ours.judgement = JUDGED_NOT;
+		record->reason = note;
+		record->explanation = "";
+	} else {
+		record->note = note;
+	}
+}
+
 static void tell_verdict(void *data, const struct loader_prog *prog)
 {
 	struct judge *judge = data;
@@ -308,12 +373,14 @@ static void tell_verdict(void *data, const struct loader_prog *prog)
 		.log = judge->opts->log_level ? prog->log : NULL,
 	};
 	const struct prog_type_model *type = model_prog_type(skep_model(judge->skep), prog->type);
-	char where[512];
+	char where[512], note[512];
 
 	record.type = type ? type->name : "";
 	snprintf(where, sizeof(where), "%s", prog->where);
 	if (judge->has_stats)
 		add_own(judge, &record, where, sizeof(where));
+	if (prog->type == PROG_TYPE_CUSTOM)
+		add_embedder(&record, note, sizeof(note));
 	record.where = where;
 	if (judge->opts->against_linux)
 		add_linux(judge, &record);

@@ -74,6 +74,8 @@ static void put_text(FILE *out, const char *file, const struct record *record)
 	fputc('\n', out);
 	if (record->reason[0])
 		fprintf(out, "    %s\n", record->reason);
+	if (record->note[0])
+		fprintf(out, "    %s\n", record->note);
 	if (record->where[0])
 		fprintf(out, "    at %s\n", record->where);
 	if (record->explanation[0])

@@ -108,6 +108,7 @@ static void put_json(FILE *out, const char *file, const struct record *record)
 	if (record->ours.memory)
 		fprintf(out, ",\"peak_memory\":%llu", (unsigned long long)record->ours.memory);
 	put_string(out, "reason", record->reason);
+	put_string(out, "note", record->note);
 	put_string(out, "cause", record->cause);
 	put_string(out, "where", record->where);
 	if (record->line)

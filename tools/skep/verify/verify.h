@@ -24,7 +24,7 @@ struct verify_opts {
 	bool against_linux;
 	enum verify_format format;
 	u32 log_level;
-	u32 seconds; /* that judging a program may take */
+	u32 seconds;     /* that judging a program may take */
 	bool why_slow;   /* where verification goes */
 	u32 states_line; /* show the abstract states at this line; 0: none */
 };
@@ -70,6 +70,7 @@ enum record_kind {
 	X(section)                                      \
 	X(type)                                         \
 	X(reason) /* one line */                        \
+	X(note)   /* what an accepted program was accepted with */                                 \
 	X(cause)  /* id of the refusal: "null-check" */ \
 	X(where)  /* "file.c:12: source text" */        \
 	X(log)                                          \

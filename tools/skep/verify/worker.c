@@ -153,15 +153,7 @@ static void listen_to(struct herd *herd, int from, bool *slow)
 
 static void tell_death(struct herd *herd, int status, bool slow)
 {
-	struct record record = { .kind = RECORD_VERDICT,
-				 .program = "",
-				 .section = "",
-				 .type = "",
-				 .cause = "",
-				 .where = "",
-				 .log = "",
-				 .explanation = "",
-				 .linux_reason = "" };
+	struct record record = { .kind = RECORD_VERDICT };
 	bool of_program = herd->program[0] != 0;
 	char program[sizeof(herd->program)], reason[200];
 
@@ -175,6 +167,9 @@ static void tell_death(struct herd *herd, int status, bool slow)
 	else
 		snprintf(reason, sizeof(reason), "judging it ended with status %d",
 			 WEXITSTATUS(status));
+#define NONE(name) record.name = "";
+	RECORD_STRINGS(NONE)
+#undef NONE
 	record.reason = reason;
 	record.program = program;
 	record.ours.judgement = of_program ? JUDGED_NOT : JUDGED_ERROR;
