@@ -80,25 +80,32 @@ static void add_call(const struct verify_request *request, const struct path *pa
 }
 
 /*
- * Where a program that is too complex spends its time: the jump that is met most often on the
- * path. Where the verifier gave up is a matter of chance.
+ * Where a program that is too complex spends its time: of the jumps that are met most often on
+ * the path the one that closes the loop, or else the first one of it. Where the verifier gave up
+ * is a matter of chance.
  */
 static s64 busiest_jump(const struct verify_request *request, const struct path *path)
 {
-	u32 *visits = os_alloc(request->insn_cnt * sizeof(*visits));
-	s64 best = -1;
+	u32 *visits = os_alloc(request->insn_cnt * sizeof(*visits)), most = 0;
+	s64 first = -1, back = -1;
 
 	if (!visits)
 		return -1;
 	for (size_t i = 0; i < path->steps.len; i++) {
 		u32 at = path->steps.data[i].insn;
 
-		if (is_branch(&request->insns[at]) &&
-		    (++visits[at] >= 10 && (best < 0 || visits[at] > visits[best])))
-			best = at;
+		if (is_branch(&request->insns[at]))
+			most = MAX(most, ++visits[at]);
+	}
+	for (u32 at = request->insn_cnt; at-- > 0 && most >= 10;) {
+		if (visits[at] < most - most / 4)
+			continue;
+		first = at;
+		if (request->insns[at].off < 0)
+			back = at;
 	}
 	os_free(visits);
-	return best;
+	return back >= 0 ? back : first;
 }
 
 void find_busy_place(const struct verify_request *request, const struct path *path,

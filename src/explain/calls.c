@@ -5,29 +5,12 @@
  * find an entry or none, the same for the same key.
  */
 #include "base/str.h"
-#include "btf/btf.h"
 #include "explain/machine.h"
 #include "explain/words.h"
 #include "isa/insn.h"
 #include "verifier/env.h"
 
 #define ROUNDS 3 /* of for_each: as many elements as a map here has */
-
-static struct value *arg(struct machine *m, u32 i)
-{
-	return &machine_top(m)->regs[i];
-}
-
-static struct value number(struct term t)
-{
-	return (struct value){ t, 0, true };
-}
-
-static void forget_arguments(struct machine *m)
-{
-	for (u32 i = 1; i <= 5; i++)
-		machine_top(m)->regs[i] = (struct value){ .set = false };
-}
 
 /* ---- frames ---- */
 
@@ -69,9 +52,9 @@ static bool next_round(struct machine *m)
 	f->round = saved.round + 1;
 	f->rounds = saved.rounds;
 	f->loop_ctx = saved.loop_ctx;
-	forget_arguments(m);
+	machine_forget_arguments(m);
 	if (call->imm == BPF_FUNC_loop) {
-		f->regs[1] = number(term_number(f->round));
+		f->regs[1] = machine_number(term_number(f->round));
 		f->regs[2] = f->loop_ctx;
 		return true;
 	}
@@ -96,8 +79,8 @@ static bool end_callback(struct machine *m)
 	m->objects[f->stack].alive = false;
 	m->depth--;
 	m->pc = return_to;
-	forget_arguments(m);
-	machine_top(m)->regs[0] = number(term_number(rounds));
+	machine_forget_arguments(m);
+	machine_top(m)->regs[0] = machine_number(term_number(rounds));
 	return true;
 }
 
@@ -133,7 +116,7 @@ static bool end_program(struct machine *m)
 	const struct return_range *range =
 	    m->type ? model_return_range(m->type, m->request->expected_attach_type) : NULL;
 	const struct ctx_layout *own = m->request->ctx;
-	struct value *r0 = arg(m, 0);
+	struct value *r0 = machine_arg(m, 0);
 	s64 min = range ? range->min : INT64_MIN, max = range ? range->max : INT64_MAX;
 
 	m->ended = true;
@@ -168,7 +151,7 @@ bool machine_exit(struct machine *m)
 	m->objects[f->stack].alive = false;
 	m->depth--;
 	m->pc = return_to;
-	forget_arguments(m);
+	machine_forget_arguments(m);
 	machine_top(m)->regs[0] = result;
 	return true;
 }
@@ -238,7 +221,7 @@ static bool is_array(u32 type)
 
 static bool read_key(struct machine *m, const struct map_facts *facts, u8 key[32], struct term *first)
 {
-	const struct value *p = arg(m, 2);
+	const struct value *p = machine_arg(m, 2);
 	struct value byte;
 	u32 n = MIN(facts->key_size, 32u);
 
@@ -255,8 +238,8 @@ static bool read_key(struct machine *m, const struct map_facts *facts, u8 key[32
 
 static bool lookup(struct machine *m)
 {
-	const struct map_facts *facts = facts_of(m, arg(m, 1));
-	u32 map = m->objects[arg(m, 1)->obj].map, index;
+	const struct map_facts *facts = facts_of(m, machine_arg(m, 1));
+	u32 map = m->objects[machine_arg(m, 1)->obj].map, index;
 	struct term there, key_number;
 	struct value out;
 	u8 key[32];
@@ -293,20 +276,20 @@ static bool lookup(struct machine *m)
 	out.t = expr_two(&m->exprs, EXPR_CHOOSE, there, out.t);
 	if (!out.t.value)
 		out.obj = 0;
-	*arg(m, 0) = out;
+	*machine_arg(m, 0) = out;
 	return true;
 }
 
 static bool erase(struct machine *m, bool deleted)
 {
-	const struct map_facts *facts = facts_of(m, arg(m, 1));
+	const struct map_facts *facts = facts_of(m, machine_arg(m, 1));
 	struct term first;
 	u8 key[32];
 	u32 index;
 
 	if (!facts || !read_key(m, facts, key, &first))
 		return false;
-	index = find_key(m, m->objects[arg(m, 1)->obj].map, key, MIN(facts->key_size, 32u));
+	index = find_key(m, m->objects[machine_arg(m, 1)->obj].map, key, MIN(facts->key_size, 32u));
 	m->keys[index].deleted = deleted;
 	if (deleted)
 		m->keys[index].object = 0;
@@ -326,7 +309,7 @@ static bool is_size(u32 type)
 static bool check_memory(struct machine *m, u32 i, struct term size, u32 type, const char *who)
 {
 	bool writes = type & (ARG_MEM_WRITE | ARG_MEM_UNINIT);
-	const struct value *p = arg(m, i);
+	const struct value *p = machine_arg(m, i);
 
 	if ((type & ARG_MAYBE_NULL) && !p->t.value && !p->obj)
 		return true;
@@ -347,7 +330,7 @@ static bool check_memory(struct machine *m, u32 i, struct term size, u32 type, c
 static bool check_size(struct machine *m, u32 i, const struct helper_proto *proto, const char *who)
 {
 	u32 type = proto->arg[i - 1];
-	struct term size = arg(m, i)->t;
+	struct term size = machine_arg(m, i)->t;
 
 	machine_wish(m, BPF_JSLT, size, term_number(0));
 	machine_wish(m, BPF_JGT, size, term_number(INT32_MAX));
@@ -360,7 +343,7 @@ static bool check_size(struct machine *m, u32 i, const struct helper_proto *prot
 
 static bool check_object(struct machine *m, u32 i, u32 type, const char *who)
 {
-	const struct value *p = arg(m, i);
+	const struct value *p = machine_arg(m, i);
 	const struct memory *o = &m->objects[p->obj];
 
 	if ((type & ARG_MAYBE_NULL) && !p->t.value)
@@ -385,7 +368,7 @@ static bool check_object(struct machine *m, u32 i, u32 type, const char *who)
 
 static bool check_kind(struct machine *m, u32 i, enum object_is is, const char *who)
 {
-	const struct value *p = arg(m, i);
+	const struct value *p = machine_arg(m, i);
 
 	if (p->obj && m->objects[p->obj].is == is)
 		return true;
@@ -396,7 +379,7 @@ static bool check_argument(struct machine *m, u32 i, const struct helper_proto *
 			   const struct map_facts *facts, const char *who)
 {
 	u32 type = proto->arg[i - 1];
-	const struct value *p = arg(m, i);
+	const struct value *p = machine_arg(m, i);
 
 	if ((type & ARG_BASE_MASK) == ARG_DONTCARE)
 		return true;
@@ -527,6 +510,8 @@ static bool pointer_result(struct machine *m, const struct helper_proto *proto, 
 				  input_stream(m->input, STREAM_MEM, m->n_objects, 0, 256));
 	if (!obj)
 		return false;
+	if (base == RET_PTR_TO_DYNPTR_MEM)
+		m->objects[obj].parent = token_at(m, machine_arg(m, 1));
 	m->objects[obj].record = record;
 	m->objects[obj].acquired = record || (proto->ret & RET_ACQUIRES);
 	m->objects[obj].writable = m->objects[obj].is == OBJECT_MEMORY && !(proto->ret & RET_RDONLY);
@@ -539,7 +524,7 @@ static bool pointer_result(struct machine *m, const struct helper_proto *proto, 
 		out.obj = 0;
 		m->objects[obj].alive = false;
 	}
-	*arg(m, 0) = out;
+	*machine_arg(m, 0) = out;
 	return true;
 }
 
@@ -562,8 +547,8 @@ static bool begin_callback(struct machine *m, const struct bpf_insn *insn)
 	u32 call = m->pc, rounds = loop ? (u32)MIN(r[1].t.value, 1u << 23) : ROUNDS;
 
 	if (loop && !rounds) {
-		forget_arguments(m);
-		r[0] = number(term_number(0));
+		machine_forget_arguments(m);
+		r[0] = machine_number(term_number(0));
 		m->pc++;
 		return true;
 	}
@@ -575,9 +560,9 @@ static bool begin_callback(struct machine *m, const struct bpf_insn *insn)
 	f->call = call;
 	f->rounds = rounds;
 	f->loop_ctx = regs[3];
-	forget_arguments(m);
+	machine_forget_arguments(m);
 	if (loop) {
-		f->regs[1] = number(term_number(0));
+		f->regs[1] = machine_number(term_number(0));
 		f->regs[2] = regs[3];
 		return true;
 	}
@@ -600,49 +585,13 @@ static bool begin_callback(struct machine *m, const struct bpf_insn *insn)
 
 static bool spin(struct machine *m, bool takes)
 {
-	u32 value = arg(m, 1)->obj;
+	u32 value = machine_arg(m, 1)->obj;
 
 	if (takes && m->lock)
 		return machine_fault(m, FAULT_LOCK, "a second lock is taken");
 	if (!takes && m->lock != value)
 		return machine_fault(m, FAULT_LOCK, "a lock is released that is not held");
 	m->lock = takes ? value : 0;
-	return true;
-}
-
-/*
- * Objects on the stack that stand for something acquired (a record's dynptr, an iterator): a
- * pointer to a token lies in their first word.
- */
-static bool take_token(struct machine *m, const struct value *p, bool record)
-{
-	u16 obj = object_make(m, OBJECT_MEMORY, 16, UINT32_MAX);
-	struct value token;
-
-	if (!obj || !p->obj || m->objects[p->obj].is != OBJECT_STACK)
-		return !m->ended;
-	m->objects[obj].acquired = true;
-	m->objects[obj].record = record;
-	token = object_address(m, obj);
-	return object_store(m, p, 0, 8, &token);
-}
-
-static u16 token_at(struct machine *m, const struct value *p)
-{
-	struct value token;
-
-	if (!p->obj || m->objects[p->obj].is != OBJECT_STACK || !object_load(m, p, 0, 8, &token))
-		return 0;
-	return token.obj;
-}
-
-static bool give_token(struct machine *m, const struct value *p)
-{
-	u16 obj = token_at(m, p);
-
-	if (!obj || !m->objects[obj].alive)
-		return m->ended ? false : machine_fault(m, FAULT_RELEASE, "there is nothing there");
-	m->objects[obj].alive = false;
 	return true;
 }
 
@@ -660,10 +609,15 @@ static bool special_effects(struct machine *m, const struct bpf_insn *insn,
 	case BPF_FUNC_map_update_elem:
 		return erase(m, false);
 	case BPF_FUNC_ringbuf_reserve_dynptr:
-		return take_token(m, arg(m, 4), true);
+		return token_take(m, machine_arg(m, 4), true);
+	case BPF_FUNC_dynptr_from_mem:
+		return token_name(m, machine_arg(m, 4), false);
+	case BPF_FUNC_dynptr_write:
+		token_drop_slices(m, 0);
+		return true;
 	case BPF_FUNC_ringbuf_submit_dynptr:
 	case BPF_FUNC_ringbuf_discard_dynptr:
-		return give_token(m, arg(m, 1));
+		return token_give(m, machine_arg(m, 1));
 	default:
 		break;
 	}
@@ -671,9 +625,11 @@ static bool special_effects(struct machine *m, const struct bpf_insn *insn,
 		return machine_fault(m, FAULT_LOCK, "bpf_%s() is called with a lock held", proto->name);
 	for (u32 i = 1; i <= 5; i++)
 		if (proto->arg[i - 1] & ARG_RELEASES)
-			m->objects[arg(m, i)->obj].alive = false;
-	if (proto->flags & HELPER_CHANGES_PACKET)
+			m->objects[machine_arg(m, i)->obj].alive = false;
+	if (proto->flags & HELPER_CHANGES_PACKET) {
 		move_packet(m);
+		token_drop_slices(m, 0);
+	}
 	return true;
 }
 
@@ -689,16 +645,16 @@ static bool helper(struct machine *m, const struct bpf_insn *insn)
 		return machine_fault(m, FAULT_FORBIDDEN, "there is no such helper");
 	text_format(who, sizeof(who), "bpf_%s()", proto->name);
 	if ((proto->arg[0] & ARG_BASE_MASK) == ARG_CONST_MAP_PTR)
-		facts = facts_of(m, arg(m, 1));
+		facts = facts_of(m, machine_arg(m, 1));
 	else if ((proto->arg[1] & ARG_BASE_MASK) == ARG_CONST_MAP_PTR)
-		facts = facts_of(m, arg(m, 2));
+		facts = facts_of(m, machine_arg(m, 2));
 	for (u32 i = 1; i <= 5; i++) {
 		if (!check_argument(m, i, proto, facts, who))
 			return false;
 		if (is_size(proto->arg[i - 1]))
-			size = arg(m, i)->t.value;
+			size = machine_arg(m, i)->t.value;
 		if ((proto->arg[i - 1] & ARG_BASE_MASK) == ARG_CONST_ALLOC_SIZE_OR_ZERO)
-			alloc = arg(m, i)->t.value;
+			alloc = machine_arg(m, i)->t.value;
 	}
 	if (!special_effects(m, insn, proto))
 		return false;
@@ -712,124 +668,16 @@ static bool helper(struct machine *m, const struct bpf_insn *insn)
 		struct path_result value = { .kind = REG_MAP_VALUE,
 					     .flags = proto->ret & RET_MAYBE_NULL ? REG_MAYBE_NULL : 0 };
 
-		*arg(m, 0) = value_of_kind(m, &value, m->objects[arg(m, 1)->obj].map, term_number(0),
+		*machine_arg(m, 0) = value_of_kind(m, &value, m->objects[machine_arg(m, 1)->obj].map, term_number(0),
 					   m->pc, who);
 	} else if (base == RET_INTEGER || base == RET_VOID) {
-		*arg(m, 0) = number(base == RET_VOID ? term_number(0)
+		*machine_arg(m, 0) = machine_number(base == RET_VOID ? term_number(0)
 						     : integer_result(m, proto, size, who));
-		arg(m, 0)->set = base != RET_VOID;
+		machine_arg(m, 0)->set = base != RET_VOID;
 	} else if (!pointer_result(m, proto, alloc, who)) {
 		return false;
 	}
-	forget_arguments(m);
-	m->pc++;
-	return !m->ended;
-}
-
-/* ---- functions of the kernel ---- */
-
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = str_len(s), k = str_len(end);
-
-	return n >= k && str_eq(s + n - k, end);
-}
-
-/* An iterator over numbers: the token holds where it is and where it ends. */
-static bool iterate(struct machine *m)
-{
-	u16 token = token_at(m, arg(m, 1)), obj;
-	struct memory *o = &m->objects[token];
-	struct value out = { .set = true }, number;
-	s32 at, end;
-
-	if (!token)
-		return !m->ended;
-	memcpy(&at, o->bytes, 4);
-	memcpy(&end, o->bytes + 4, 4);
-	if (at < end) {
-		obj = object_make(m, OBJECT_MEMORY, 4, UINT32_MAX);
-		if (!obj)
-			return false;
-		out = object_address(m, obj);
-		number = (struct value){ term_number((u32)at), 0, true };
-		if (!object_store(m, &out, 0, 4, &number))
-			return false;
-		at++;
-		memcpy(m->objects[token].bytes, &at, 4);
-	}
-	*arg(m, 0) = out;
-	forget_arguments(m);
-	m->pc++;
-	return true;
-}
-
-static bool begin_iterator(struct machine *m, bool numbers)
-{
-	s32 at = (s32)arg(m, 2)->t.value, end = (s32)arg(m, 3)->t.value;
-	u16 token;
-
-	if (!take_token(m, arg(m, 1), false))
-		return false;
-	token = token_at(m, arg(m, 1));
-	if (token && numbers) {
-		memcpy(m->objects[token].bytes, &at, 4);
-		memcpy(m->objects[token].bytes + 4, &end, 4);
-	}
-	return !m->ended;
-}
-
-/* What the names say: acquire and release, sections, iterators. False: it faulted. */
-static bool kernel_effects(struct machine *m, const char *name)
-{
-	if (ends_with(name, "_rcu_read_lock") || ends_with(name, "_preempt_disable") ||
-	    ends_with(name, "_irq_save"))
-		m->sections++;
-	else if (ends_with(name, "_rcu_read_unlock") || ends_with(name, "_preempt_enable") ||
-		 ends_with(name, "_irq_restore"))
-		return m->sections-- || machine_fault(m, FAULT_LOCK, "no such section is open");
-	else if (str_starts(name, "bpf_iter_") && ends_with(name, "_new"))
-		return begin_iterator(m, str_eq(name, "bpf_iter_num_new"));
-	else if (str_starts(name, "bpf_iter_") && ends_with(name, "_destroy"))
-		return give_token(m, arg(m, 1));
-	else if (ends_with(name, "_release") && arg(m, 1)->obj)
-		m->objects[arg(m, 1)->obj].alive = false;
-	return true;
-}
-
-static const char *kernel_function_name(const struct machine *m)
-{
-	const struct btf *btf = m->request->model->btf;
-	const struct btf_type *type =
-	    btf ? btf_type(btf, (u32)m->request->insns[m->pc].imm) : NULL;
-
-	return type && btf_kind(type) == BTF_KIND_FUNC ? btf_name(btf, type->name_off) : "";
-}
-
-/* A function of the kernel: its arguments are not checked here. Stack that it gets may be written. */
-static bool kernel_function(struct machine *m)
-{
-	const char *name = kernel_function_name(m);
-	static const struct path_result scalar = { .kind = REG_SCALAR };
-	const struct path_result *seen = m->path->results ? &m->path->results[m->pc] : &scalar;
-	struct term raw = input_number(m, STREAM_RESULT, m->pc, m->visits[m->pc] - 1, 8,
-				       "a kernel function");
-
-	if (str_eq(name, "bpf_iter_num_next"))
-		return iterate(m);
-	for (u32 i = 1; i <= 5; i++) {
-		const struct value *p = arg(m, i);
-
-		if (p->set && p->obj && m->objects[p->obj].is == OBJECT_STACK &&
-		    m->objects[p->obj].alive && !str_starts(name, "bpf_iter_"))
-			object_fill(m, p, 8, "a kernel function");
-	}
-	if (!kernel_effects(m, name))
-		return false;
-	*arg(m, 0) = value_of_kind(m, seen, 0, raw, m->pc, "a kernel function");
-	if (arg(m, 0)->obj && ends_with(name, "_acquire"))
-		m->objects[arg(m, 0)->obj].acquired = true;
-	forget_arguments(m);
+	machine_forget_arguments(m);
 	m->pc++;
 	return !m->ended;
 }
@@ -840,7 +688,7 @@ bool machine_call(struct machine *m, const struct bpf_insn *insn)
 	case BPF_PSEUDO_CALL:
 		return machine_enter(m, m->pc + (u32)insn->imm + 1, m->pc + 1);
 	case BPF_PSEUDO_KFUNC_CALL:
-		return kernel_function(m);
+		return machine_kernel_call(m);
 	default:
 		return helper(m, insn);
 	}

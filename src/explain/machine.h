@@ -70,6 +70,8 @@ struct memory {
 	u32 map;	 /* OBJECT_VALUE, OBJECT_THE_MAP */
 	u32 function;	 /* OBJECT_FUNCTION: its first instruction */
 	u32 made_at;	 /* instruction */
+	u16 parent;	 /* a slice: the dynptr's token; it goes with it. 0: none */
+	bool of_packet;	 /* a dynptr's token: its slices go when the packet is written or moves */
 	u8 *bytes, *written;
 	u32 *syms;	 /* of each byte; NULL: none yet */
 	u16 *pointers;	 /* object of the pointer in each aligned word; NULL: none yet */
@@ -166,6 +168,24 @@ static inline struct machine_frame *machine_top(struct machine *m)
 	return &m->frames[m->depth];
 }
 
+/* Register i of the running function. */
+static inline struct value *machine_arg(struct machine *m, u32 i)
+{
+	return &machine_top(m)->regs[i];
+}
+
+static inline struct value machine_number(struct term t)
+{
+	return (struct value){ t, 0, true };
+}
+
+/* After a call. */
+static inline void machine_forget_arguments(struct machine *m)
+{
+	for (u32 i = 1; i <= 5; i++)
+		machine_top(m)->regs[i] = (struct value){ .set = false };
+}
+
 /* The run ends with this fault; false. */
 PRINTF_LIKE(3, 4) bool machine_fault(struct machine *m, enum fault_kind kind, const char *fmt, ...);
 /* Are wishes of the current instruction wanted? */
@@ -197,6 +217,20 @@ struct value value_of_kind(struct machine *m, const struct path_result *result, 
 
 /* The source line of an instruction; 0: not known. */
 u32 machine_line(const struct machine *m, u32 insn);
+
+/*
+ * tokens.c: objects on the stack that stand for something (a record's dynptr, an iterator). A
+ * pointer to the token lies in their first word.
+ */
+bool token_take(struct machine *m, const struct value *p, bool record);
+/* One that nobody has to give back. */
+bool token_name(struct machine *m, const struct value *p, bool of_packet);
+u16 token_at(struct machine *m, const struct value *p);
+bool token_give(struct machine *m, const struct value *p);
+/* Slices of a dynptr: gone with it, or (token 0) with the packet. */
+void token_drop_slices(struct machine *m, u16 token);
+/* A call of a kernel function. */
+bool machine_kernel_call(struct machine *m);
 
 /* calls.c */
 bool machine_call(struct machine *m, const struct bpf_insn *insn);

@@ -194,7 +194,7 @@ static void on_study(void *data, const struct verify_request *request,
 	struct place at = place_of(request, 0);
 	struct text out;
 
-	if (strcmp(at.function, "millions_of_rounds") == 0) {
+	if (strcmp(at.function, "as_often_as_the_map_says") == 0) {
 		out = text_in(slow_text, sizeof(slow_text));
 		CHECK(!study_slow(request, &out));
 	}
@@ -207,9 +207,9 @@ static void on_study(void *data, const struct verify_request *request,
 TEST(slow_loops_are_found)
 {
 	judge_all(on_study, NULL, "broken");
-	CHECK(strstr(slow_text, "Where verification goes: 1000001 instructions walked"));
-	CHECK(strstr(slow_text, "for (__u32 i = 0; i < 2000000; i++)"));
-	CHECK(strstr(slow_text, "r2 differs "));
+	CHECK(strstr(slow_text, " instructions walked, of a program of "));
+	CHECK(strstr(slow_text, "for (__u32 i = 0; i < n; i++)"));
+	CHECK(strstr(slow_text, " differs "));
 	CHECK(strstr(slow_text, "bpf_for(i, 0, n)"));
 }
 

@@ -48,7 +48,10 @@ int millions_of_rounds(struct __sk_buff *skb)
 #else
 	for (__u32 i = 0; i < 2000000; i++) { /* BAD too-complex input advice */
 #endif
-		sum = sum * 31 + i;
+		if (bpf_get_prandom_u32() & 1)
+			sum += i;
+		else
+			sum ^= i;
 		HIDE(sum);
 	}
 	return sum & 1;
