@@ -81,13 +81,20 @@ static void add_call(const struct verify_request *request, const struct path *pa
 
 /*
  * Where a program that is too complex spends its time: of the jumps that are met most often on
- * the path the one that closes the loop, or else the first one of it. Where the verifier gave up
- * is a matter of chance.
+ * the path the one that looks most like the end of a loop. Where the verifier gave up is a
+ * matter of chance.
  */
+static u32 looks_like_count(const struct bpf_insn *insn)
+{
+	if (BPF_SRC(insn->code) == BPF_X)
+		return 2;
+	return insn->imm >= 64 ? 3 : insn->imm > 1 ? 1 : 0;
+}
+
 static s64 busiest_jump(const struct verify_request *request, const struct path *path)
 {
 	u32 *visits = os_alloc(request->insn_cnt * sizeof(*visits)), most = 0;
-	s64 first = -1, back = -1;
+	s64 best = -1;
 
 	if (!visits)
 		return -1;
@@ -100,12 +107,12 @@ static s64 busiest_jump(const struct verify_request *request, const struct path 
 	for (u32 at = request->insn_cnt; at-- > 0 && most >= 10;) {
 		if (visits[at] < most - most / 4)
 			continue;
-		first = at;
-		if (request->insns[at].off < 0)
-			back = at;
+		if (best < 0 ||
+		    looks_like_count(&request->insns[at]) >= looks_like_count(&request->insns[best]))
+			best = at;
 	}
 	os_free(visits);
-	return back >= 0 ? back : first;
+	return best;
 }
 
 void find_busy_place(const struct verify_request *request, const struct path *path,
