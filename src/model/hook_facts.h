@@ -76,7 +76,7 @@
  */
 #define ERROR_INJECTION(X)                                                                       \
 	X(should_fail_bio) X(open_ctree) X(btrfs_search_slot) X(btrfs_cow_block)                 \
-	X(btrfs_check_leaf_full) X(btrfs_check_node) X(btrfs_should_cancel_balance)              \
+	X(btrfs_check_leaf) X(btrfs_check_node) X(btrfs_should_cancel_balance)              \
 	X(io_ctl_init) X(bpf_testmod_test_read)
 /* Of these, programs may not sleep. */
 #define ERROR_INJECTION_ATOMIC(X)                                                                \
