@@ -34,6 +34,8 @@ struct call_args {
 
 /* Beside enum arg_type's flags: the helper takes packet memory. */
 #define ARG_PACKET_OK (1u << 31)
+/* A kfunc or a global function: also the context, where that is plain bytes. */
+#define ARG_CTX_OK (1u << 30)
 
 int args_check(struct env *env, struct call_args *args);
 /* "R1 type=scalar expected=fp, ...": base is an enum arg_type. */

@@ -25,6 +25,18 @@ static enum stack_use stack_use(u32 flags)
 	return flags & ARG_MEM_RDONLY ? STACK_READ : STACK_UPDATE;
 }
 
+/* Where programs see their context as it is, it is memory, too. */
+static int ctx_as_mem(struct env *env, u32 regno, const struct reg *ptr, s64 size)
+{
+	struct reg ignored;
+	int err = size ? ctx_access(env, regno, ptr, ptr->off + size - 1, 1, ACCESS_READ, &ignored)
+		       : 0;
+
+	return err || !size ? err
+			    : ctx_access(env, regno, ptr, ptr->off + size - 1, 1, ACCESS_WRITE,
+					 &ignored);
+}
+
 int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, bool zero_ok,
 		  u32 flags)
 {
@@ -57,6 +69,10 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 		return check_buf_access(env, regno, ptr, 0, size);
 	case REG_BTF:
 		return btf_access(env, regno, ptr, 0, (u32)size, ACCESS_READ, &ignored);
+	case REG_CTX:
+		if (!(flags & ARG_CTX_OK) || !env->ctx || env->ctx->fields)
+			return refuse_kind(env, regno, ptr, ARG_PTR_TO_MEM);
+		return ctx_as_mem(env, regno, ptr, size);
 	case REG_STACK:
 		return stack_helper_access(env, regno, ptr, size, stack_use(flags), zero_ok);
 	default:
@@ -109,19 +125,7 @@ int check_size(struct env *env, struct call_args *args, u32 i, u32 arg)
 
 /* ---- memory for kfuncs: read and written, maybe NULL ---- */
 
-#define KFUNC_MEM (ARG_MEM_WRITE | ARG_PACKET_OK)
-
-/* Where programs see their context as it is, it is memory, too. */
-static int ctx_as_mem(struct env *env, u32 regno, const struct reg *ptr, s64 size)
-{
-	struct reg ignored;
-	int err = size ? ctx_access(env, regno, ptr, ptr->off + size - 1, 1, ACCESS_READ, &ignored)
-		       : 0;
-
-	return err || !size ? err
-			    : ctx_access(env, regno, ptr, ptr->off + size - 1, 1, ACCESS_WRITE,
-					 &ignored);
-}
+#define KFUNC_MEM (ARG_MEM_WRITE | ARG_PACKET_OK | ARG_CTX_OK)
 
 int check_kfunc_mem(struct env *env, u32 regno, const struct reg *reg, s64 size)
 {
@@ -132,8 +136,6 @@ int check_kfunc_mem(struct env *env, u32 regno, const struct reg *reg, s64 size)
 		return 0;
 	}
 	ptr.flags &= (u16)~REG_MAYBE_NULL;
-	if (ptr.kind == REG_CTX && env->ctx && !env->ctx->fields)
-		return ctx_as_mem(env, regno, &ptr, size);
 	return check_mem_arg(env, regno, &ptr, size, true, KFUNC_MEM);
 }
 
