@@ -94,15 +94,13 @@ static bool lacks_dep(const struct reg *reg)
 	return reg->kind == REG_SCALAR && !reg->dep && (reg->id || !scalar_is_unknown(&reg->val));
 }
 
-/* A spilled number that has a node keeps it: its bounds do not change while it lies there. */
 static void renew_deps(struct env *env, struct frame *frame, u16 live_regs, u64 live_slots)
 {
 	for (u32 i = 0; i < 10; i++)
 		if (live_regs & (1u << i))
 			renew_dep(env, &frame->regs[i]);
 	for (u32 i = 0; i < frame->n_slots; i++)
-		if ((live_slots >> i & 1) && slot_is_spill(&frame->slots[i]) &&
-		    lacks_dep(&frame->slots[i].reg))
+		if ((live_slots >> i & 1) && slot_is_spill(&frame->slots[i]))
 			renew_dep(env, &frame->slots[i].reg);
 }
 
