@@ -79,11 +79,7 @@ static void add_call(const struct verify_request *request, const struct path *pa
 	text_printf(&text, "%s()", func && func->name && *func->name ? func->name : "a function");
 }
 
-/*
- * Where a program that is too complex spends its time: of the jumps that are met most often on
- * the path the one that looks most like the end of a loop. Where the verifier gave up is a
- * matter of chance.
- */
+/* Does the jump count rounds? A comparison with a large number does, one with 0 seldom. */
 static u32 looks_like_count(const struct bpf_insn *insn)
 {
 	if (BPF_SRC(insn->code) == BPF_X)
@@ -91,6 +87,11 @@ static u32 looks_like_count(const struct bpf_insn *insn)
 	return insn->imm >= 64 ? 3 : insn->imm > 1 ? 1 : 0;
 }
 
+/*
+ * Where a program that is too complex spends its time: of the jumps that are met most often on
+ * the path the one that looks most like the end of a loop. Where the verifier gave up is a
+ * matter of chance.
+ */
 static s64 busiest_jump(const struct verify_request *request, const struct path *path)
 {
 	u32 *visits = os_alloc(request->insn_cnt * sizeof(*visits)), most = 0;
@@ -101,8 +102,8 @@ static s64 busiest_jump(const struct verify_request *request, const struct path 
 	for (size_t i = 0; i < path->steps.len; i++) {
 		u32 at = path->steps.data[i].insn;
 
-		if (is_branch(&request->insns[at]))
-			most = MAX(most, ++visits[at]);
+		visits[at] += is_branch(&request->insns[at]);
+		most = MAX(most, visits[at]);
 	}
 	for (u32 at = request->insn_cnt; at-- > 0 && most >= 10;) {
 		if (visits[at] < most - most / 4)

@@ -277,21 +277,29 @@ static void describe_stream(const struct input *input, const struct stream *s, s
 	put_bytes(out, bytes, s->used);
 }
 
+#define SHOWN_STREAMS 12
+
 void input_describe(const struct input *input, struct text *out)
 {
-	bool any = false;
+	u32 shown = 0, more = 0;
 
 	for (u32 i = 0; i < input->streams.len; i++) {
 		const struct stream *s = &input->streams.data[i];
 
 		if (s->kind == STREAM_KINDS || !s->used)
 			continue;
-		any = true;
+		if (shown == SHOWN_STREAMS) {
+			more++;
+			continue;
+		}
+		shown++;
 		text_put(out, "    ");
 		describe_stream(input, s, out);
 		text_put(out, "\n");
 	}
-	if (!any)
+	if (more)
+		text_printf(out, "    and %u more values (--json has all)\n", more);
+	if (!shown)
 		text_put(out, "    any\n");
 }
 
