@@ -259,7 +259,7 @@ int os_copy_from(void *dst, u64 src, size_t size)
 
 	if (!size)
 		return 0;
-	return syscall(SYS_process_vm_readv, own_pid(), &local, 1, &remote, 1, 0) == (long)size ? 0
+	return syscall(SYS_process_vm_readv, own_pid(), &local, 1, &remote, 1, 0L) == (long)size ? 0
 											       : -EFAULT;
 }
 
@@ -270,7 +270,7 @@ int os_copy_to(u64 dst, const void *src, size_t size)
 
 	if (!size)
 		return 0;
-	return syscall(SYS_process_vm_writev, own_pid(), &local, 1, &remote, 1, 0) == (long)size
+	return syscall(SYS_process_vm_writev, own_pid(), &local, 1, &remote, 1, 0L) == (long)size
 		   ? 0
 		   : -EFAULT;
 }
