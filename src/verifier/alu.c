@@ -25,10 +25,17 @@ static void set_scalar(struct env *env, u32 n, const struct scalar *val, u32 dep
 
 /* ---- moves ---- */
 
-/* Gives a value that is about to have a second holder an identity. */
-static void link_value(struct env *env, struct reg *src)
+/* One that is another's value plus something begins anew, as in Linux: so it can be added to. */
+void link_value(struct env *env, struct reg *src)
 {
-	if (src->kind == REG_SCALAR && !scalar_is_const(&src->val) && !src->id)
+	if (src->kind != REG_SCALAR)
+		return;
+	if (src->flags & REG_ADD_CONST) {
+		src->id = 0;
+		src->off = 0;
+		src->flags = 0;
+	}
+	if (!scalar_is_const(&src->val) && !src->id)
 		src->id = new_id(env);
 }
 
@@ -55,16 +62,15 @@ static int mov_reg(struct env *env, const struct bpf_insn *insn, bool is32)
 		set_reg(env, insn->dst_reg, &out);
 		return 0;
 	}
+	/* The copy is the same value only if nothing is cut off or extended into. */
+	if (src->val.umax < (1ull << (insn->off ? insn->off - 1 : 32)))
+		link_value(env, src);
 	out = *src;
 	if (insn->off)
 		out.val = scalar_sext(&src->val, insn->off);
 	if (is32)
 		out.val = scalar_zext(&out.val, 32);
-	/* The copy is the same value only if nothing was cut off or extended into. */
-	if (src->val.umax < (1ull << (insn->off ? insn->off - 1 : 32))) {
-		link_value(env, src);
-		out.id = src->id;
-	} else {
+	if (src->val.umax >= (1ull << (insn->off ? insn->off - 1 : 32))) {
 		out.id = 0;
 		out.off = 0;
 		out.flags = 0;

@@ -459,9 +459,8 @@ static int store_from(struct env *env, const struct bpf_insn *insn, bool atomic)
 		return err;
 	src = cur_reg(env, insn->src_reg);
 	/* A spill and its register stay the same value. */
-	if (cur_reg(env, insn->dst_reg)->kind == REG_STACK && reg_is_scalar(src) &&
-	    !scalar_is_const(&src->val) && !src->id)
-		src->id = new_id(env);
+	if (cur_reg(env, insn->dst_reg)->kind == REG_STACK)
+		link_value(env, src);
 	value = *src;
 	op.value = &value;
 	return mem_access(env, &op);

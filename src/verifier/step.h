@@ -51,6 +51,8 @@ struct state *push_path(struct env *env, u32 insn);
 int explore_failed(struct env *env); /* the errno of a push or an allocation that failed */
 
 /* ---- alu.c ---- */
+/* Gives a value that is about to have a second holder an identity. */
+void link_value(struct env *env, struct reg *src);
 int alu_step(struct env *env, const struct bpf_insn *insn);
 
 /* ---- branch.c ---- */
