@@ -392,9 +392,8 @@ static int unary_step(struct env *env, const struct bpf_insn *insn, bool is32)
 	return 0;
 }
 
-static int check_operands(struct env *env, const struct bpf_insn *insn, bool is32)
+static int check_operands(struct env *env, const struct bpf_insn *insn)
 {
-	u32 op = BPF_OP(insn->code);
 	int err = 0;
 
 	if (BPF_SRC(insn->code) == BPF_X)
@@ -403,14 +402,7 @@ static int check_operands(struct env *env, const struct bpf_insn *insn, bool is3
 		err = check_read(env, insn->dst_reg);
 	if (!err)
 		err = check_write(env, insn->dst_reg);
-	if (err || BPF_SRC(insn->code) == BPF_X)
-		return err;
-	if ((op == BPF_DIV || op == BPF_MOD) && !insn->imm)
-		return refuse(env, -EINVAL, "division-by-zero", "div by zero");
-	if ((op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH) &&
-	    (insn->imm < 0 || insn->imm >= (is32 ? 32 : 64)))
-		return refuse(env, -EINVAL, "invalid-shift", "invalid shift %d", insn->imm);
-	return 0;
+	return err;
 }
 
 int alu_step(struct env *env, const struct bpf_insn *insn)
@@ -425,7 +417,7 @@ int alu_step(struct env *env, const struct bpf_insn *insn)
 		return unary_step(env, insn, is32);
 	if (op == BPF_MOV)
 		return mov_step(env, insn, is32);
-	err = check_operands(env, insn, is32);
+	err = check_operands(env, insn);
 	if (err)
 		return err;
 	a = cur_reg(env, insn->dst_reg);

@@ -42,6 +42,11 @@ static const char *const type_names[] = {
 	[BPF_PROG_TYPE_FLOW_DISSECTOR] = "flow_dissector",
 	[BPF_PROG_TYPE_RAW_TRACEPOINT] = "raw_tracepoint",
 	[BPF_PROG_TYPE_SYSCALL] = "syscall",
+	[BPF_PROG_TYPE_TRACING] = "tracing",
+	[BPF_PROG_TYPE_LSM] = "lsm",
+	[BPF_PROG_TYPE_EXT] = "ext",
+	[BPF_PROG_TYPE_STRUCT_OPS] = "struct_ops",
+	[BPF_PROG_TYPE_LWT_IN] = "lwt_in",
 };
 
 static bool complain(const struct reader *r, const char *what)
@@ -362,6 +367,9 @@ static bool read_directive(struct reader *r, const char *line)
 		return add_object(r, line + 7);
 	if (!strncmp(line, "attach ", 7))
 		r->c.subject.attach_type = (u32)atoi(line + 7);
+	else if (!strncmp(line, "to ", 3))
+		snprintf(r->c.subject.attach_to, sizeof(r->c.subject.attach_to), "%.59s",
+			 line + 3);
 	else if (!strcmp(line, "license none"))
 		r->c.subject.gpl = false;
 	else if (!strcmp(line, "unprivileged"))

@@ -6,6 +6,8 @@
  *	case WHAT			begins a case
  *	type NAME			program type as bpftool names it (default socket_filter)
  *	attach NUMBER			expected_attach_type
+ *	to NAME				what the program is attached to: a function or another type
+ *					of the kernel's BTF
  *	license none			not GPL compatible
  *	flags strict|unaligned|sleepable
  *	unprivileged

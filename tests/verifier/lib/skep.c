@@ -118,7 +118,7 @@ static int resolve(void *data, s32 number, bool is_index, struct map **map)
 {
 	if (is_index || number < SKEP_FIXTURE_FD(0) ||
 	    number >= SKEP_FIXTURE_FD(FIXTURE_COUNT + n_own_maps))
-		return is_index ? -EINVAL : -EBADF;
+		return is_index ? -EPROTO : -EBADF; /* there is no fd_array */
 	if (number >= SKEP_FIXTURE_FD(FIXTURE_COUNT)) {
 		*map = &own_maps[number - SKEP_FIXTURE_FD(FIXTURE_COUNT)];
 		return 0;
@@ -147,6 +147,17 @@ static u32 id_of(const struct subject *s, const char *name, u32 kind)
 	s32 id = btf ? btf_find(btf, name, kind) : -1;
 
 	return id < 0 ? 0 : (u32)id;
+}
+
+/* A function, or what a tracepoint is in BTF, or anything else. */
+static u32 target_id(const struct subject *s)
+{
+	static const u32 kinds[] = { BTF_KIND_FUNC, BTF_KIND_TYPEDEF, BTF_KIND_STRUCT };
+	u32 id = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(kinds) && !id; i++)
+		id = id_of(s, s->attach_to, kinds[i]);
+	return id;
 }
 
 int kernel_member_offset(const char *struct_name, const char *member)
@@ -249,7 +260,7 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 		return;
 	}
 	if (s->attach_to[0])
-		request.attach_btf_id = id_of(s, s->attach_to, BTF_KIND_FUNC);
+		request.attach_btf_id = target_id(s);
 	v->judged = true;
 	if (s->btf_size && btf_parse(s->btf, s->btf_size, NULL, NULL, &btf)) {
 		v->err = -EINVAL;
