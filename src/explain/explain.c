@@ -10,6 +10,13 @@
 
 #define DEFAULT_INPUT_MS 200
 
+/*
+ * An explanation verifies the program some more times. One that takes long to refuse gets less of
+ * it: no changes are tried, or not even the path is recorded.
+ */
+#define HEAVY_NS     1500000000ull
+#define TOO_HEAVY_NS 5000000000ull
+
 static void fill_head(struct explanation *e, const struct verify_request *request,
 		      const struct verify_refusal *refusal)
 {
@@ -28,14 +35,16 @@ int explain(const struct verify_request *request, const struct verify_result *re
 	    const struct explain_opts *opts, struct explanation **out)
 {
 	struct explanation *e = os_alloc(sizeof(*e));
-	struct path path;
-	int err;
+	struct path path = { .found = false };
+	u64 ns = refused->stats.time_ns;
+	int err = 0;
 
 	*out = NULL;
 	if (!e)
 		return -ENOMEM;
 	fill_head(e, request, &refused->refusal);
-	err = path_record(&path, request, refused);
+	if (ns < TOO_HEAVY_NS)
+		err = path_record(&path, request, refused);
 	if (!err) {
 		find_busy_place(request, &path, e);
 		find_branches(request, &path, e);
@@ -44,7 +53,7 @@ int explain(const struct verify_request *request, const struct verify_result *re
 	if (!err && !opts->no_input)
 		err = search_input(request, &path, e,
 				   opts->input_ms ? opts->input_ms : DEFAULT_INPUT_MS);
-	if (!err && !opts->no_fixes)
+	if (!err && !opts->no_fixes && ns < HEAVY_NS)
 		find_fixes(request, &path, e);
 	path_release(&path);
 	if (err)

@@ -197,7 +197,8 @@ void fix_loop(struct fixer *f)
 	put_return(&code, f);
 	propose_before(f, f->at, &code, EDIT_ALL, f->at,
 		       "let the kernel bound the loop (Linux 6.9; bpf_experimental.h)",
-		       "if (!can_loop)   /* or cond_break; */\n    return %s;\nolder kernels: a constant bound, for (i = 0; i < 1000; i++), or bpf_loop()",
+		       "if (!can_loop)   /* or cond_break; */\n    return %s;\n"
+		       "older kernels: a constant bound, for (i = 0; i < 1000; i++), or bpf_loop()",
 		       plain_result_name(f, number));
 }
 

@@ -158,7 +158,8 @@ static bool check_before_access(struct fixer *f, u32 bounded_step, u32 bounded_r
 	put_check_imm(&bound, f, BPF_JLE, bounded_reg, 0xfff);
 	edit_insert(&edit, f->path->steps.data[bounded_step].insn + moved, bound.insns, bound.n, EDIT_ALL);
 	return propose(f, &edit, f->at, "bound what is added, then compare with data_end",
-		       "if (off > 0xfff)\n    return %s;\n%s = base + off;\nif ((void *)%s + %lld > data_end)\n    return %s;",
+		       "if (off > 0xfff)\n    return %s;\n%s = base + off;\n"
+		       "if ((void *)%s + %lld > data_end)\n    return %s;",
 		       result, name, name, (long long)n, result);
 }
 
@@ -252,7 +253,8 @@ void fix_stale_packet(struct fixer *f)
 	pointer_name(f, name);
 	propose(f, &edit, f->path->steps.data[call].insn,
 		"take the packet's pointers again behind the call, and check them again",
-		"data = (void *)(long)ctx->data;\ndata_end = (void *)(long)ctx->data_end;\n%s = data + %d;\nif ((void *)%s + %lld > data_end)\n    return %s;",
+		"data = (void *)(long)ctx->data;\ndata_end = (void *)(long)ctx->data_end;\n"
+		"%s = data + %d;\nif ((void *)%s + %lld > data_end)\n    return %s;",
 		name, before->off, name, (long long)bytes_accessed(f, f->value.at),
 		plain_result_name(f, number));
 }

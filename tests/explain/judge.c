@@ -260,7 +260,8 @@ static void check_all(void)
 		if (!is_right(e))
 			test_fail(__FILE__, __LINE__, "%s is not explained as it should be", e->name);
 	}
-	test_note("%u programs: right line %u, right cause %u, repaired source loads %u, change verified %u, failing input confirmed %u",
+	test_note("%u programs: right line %u, right cause %u, repaired source loads %u, "
+		  "change verified %u, failing input confirmed %u",
 		  n_expected, lines, cases, repaired, verified, inputs);
 	CHECK(n_expected >= 60);
 	CHECK(inputs >= 40);
@@ -278,4 +279,38 @@ TEST(sixty_broken_programs)
 	}
 	if (!only)
 		check_all();
+}
+
+/* ---- an embedder's log ---- */
+
+static bool in_the_log;
+
+static void look_at_log(void *data, const struct loader_prog *prog)
+{
+	in_the_log |= prog->log && strstr(prog->log, "R0 invalid mem access 'map_value_or_null'") &&
+		      strstr(prog->log, "this pointer may be NULL here  [null-check]") &&
+		      strstr(prog->log, "verified: with this change the program loads");
+}
+
+static bool log_explains(uint32_t flags)
+{
+	struct skep_opts opts = { .size = sizeof(opts), .flags = flags };
+	struct skep *skep = skep_new(&opts);
+	struct loader_kernel kernel;
+	struct loader_error error = { 0 };
+	struct loader_source source = { .path = test_build_path("tests/explain/broken-maps.bpf.o") };
+	struct loader_judge how = { .log_level = 1, .seen = look_at_log };
+
+	REQUIRE(skep);
+	loader_kernel_of(skep, &kernel);
+	in_the_log = false;
+	CHECK(!loader_judge(&kernel, &source, &how, &error));
+	skep_free(skep);
+	return in_the_log;
+}
+
+TEST(a_log_explains_when_asked_to)
+{
+	CHECK(log_explains(SKEP_EXPLAIN));
+	CHECK(!log_explains(0));
 }
