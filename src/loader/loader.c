@@ -280,6 +280,7 @@ static void *prepared_copy(const void *bytes, size_t size, const struct open_how
 		return NULL;
 	memcpy(copy, bytes, size);
 	elf_hide_parts(copy);
+	elf_export_programs(copy);
 	if (how->relaxed)
 		elf_weaken_externs(copy);
 	for (u32 i = 0; i < how->n_hidden; i++)

@@ -104,6 +104,8 @@ int read_whole_file(const char *path, void **bytes, size_t *size);
 
 /* Parts that this libbpf stumbles over, and that no program needs, are hidden from it. */
 void elf_hide_parts(void *bytes);
+/* Programs that are static, which libbpf has no use for, become global. */
+void elf_export_programs(void *bytes);
 /* Undefined symbols become weak: libbpf goes on without them. */
 void elf_weaken_externs(void *bytes);
 /* Hides an undefined symbol: what refers to it can no longer be read. */

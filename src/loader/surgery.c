@@ -88,6 +88,22 @@ void elf_hide_parts(void *bytes)
 	}
 }
 
+void elf_export_programs(void *bytes)
+{
+	struct elf elf;
+	Elf64_Sym *syms;
+	u32 n;
+
+	if (!open_elf(bytes, &elf))
+		return;
+	syms = symbols_of(&elf, &n);
+	for (u32 i = 1; i < n; i++)
+		if (ELF64_ST_TYPE(syms[i].st_info) == STT_FUNC &&
+		    ELF64_ST_BIND(syms[i].st_info) == STB_LOCAL &&
+		    has_programs(&elf, syms[i].st_shndx))
+			syms[i].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC);
+}
+
 void elf_weaken_externs(void *bytes)
 {
 	struct elf elf;
