@@ -296,10 +296,14 @@ static int access_buf(struct env *env, const struct reg *ptr, const struct mem_o
 	return check_buf_access(env, op->regno, ptr, op->off, op->size);
 }
 
+/* An object of the program's own: memory, but as Linux has it not to be mixed with other memory. */
+#define KIND_OWN_OBJECT REG_KIND_COUNT
+
 /* Accesses through these depend on the kind; of sockets only Linux's do. */
 static bool is_rewritten(u32 kind)
 {
-	return kind == REG_CTX || kind == REG_BTF || reg_kind_is_socket(kind);
+	return kind == REG_CTX || kind == REG_BTF || kind == KIND_OWN_OBJECT ||
+	       reg_kind_is_socket(kind);
 }
 
 static int access_flow_keys(struct env *env, const struct reg *ptr, const struct mem_op *op)
@@ -315,11 +319,11 @@ static int note_pointer(struct env *env, const struct reg *ptr)
 	struct insn_aux *aux = &env->aux[env->at];
 	u8 kind = ptr->kind;
 
-	/* Through any of these a load probes; objects of the program's own are memory. */
+	/* Through any of these a load probes. */
 	if (kind == REG_MAP || (kind == REG_MEM && (ptr->flags & REG_UNTRUSTED)))
 		kind = REG_BTF;
 	else if (kind == REG_BTF && (ptr->flags & REG_OWN_TYPE) && !(ptr->flags & REG_UNTRUSTED))
-		kind = REG_MEM;
+		kind = KIND_OWN_OBJECT;
 	if (!aux->mem_kind || aux->mem_kind == kind) {
 		aux->mem_kind = kind;
 		return 0;
