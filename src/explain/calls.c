@@ -122,13 +122,17 @@ static bool end_program(struct machine *m)
 	m->ended = true;
 	if (!check_nothing_held(m))
 		return false;
-	if (m->start)
+	if (m->start && !(m->has_range && m->pc == m->watched))
 		return true;
 	if (!r0->set)
 		return machine_fault(m, FAULT_UNSET, "r0 is returned");
 	if (own && own->checks_return) {
 		min = own->ret_min;
 		max = own->ret_max;
+	}
+	if (m->has_range && m->pc == m->watched) {
+		min = m->min;
+		max = m->max;
 	}
 	machine_wish(m, BPF_JSGT, r0->t, term_number((u64)max));
 	machine_wish(m, BPF_JSLT, r0->t, term_number((u64)min));

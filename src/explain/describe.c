@@ -6,6 +6,49 @@
 #include "isa/asm.h"
 #include "verifier/env.h"
 
+/* ---- messages ---- */
+
+static bool parse_signed(const char **s, s64 *out)
+{
+	bool negative = **s == '-';
+	u64 n = 0;
+
+	*s += negative;
+	if (**s < '0' || **s > '9')
+		return false;
+	for (; **s >= '0' && **s <= '9'; ++*s)
+		n = n * 10 + (u64)(**s - '0');
+	*out = negative ? -(s64)n : (s64)n;
+	return true;
+}
+
+bool range_in_message(const char *message, s64 *min, s64 *max)
+{
+	static const char words[] = "should have been in [";
+
+	for (const char *s = message; *s; s++) {
+		if (!str_starts(s, words))
+			continue;
+		s += sizeof(words) - 1;
+		return parse_signed(&s, min) && str_starts(s, ", ") && (s += 2, parse_signed(&s, max));
+	}
+	return false;
+}
+
+u32 argument_in_message(const char *message)
+{
+	for (const char *s = message; *s; s++) {
+		const char *at = s + 3;
+
+		if (!str_starts(s, "arg"))
+			continue;
+		at += *at == '#';
+		if (*at >= '0' && *at <= '4' && (at[1] < '0' || at[1] > '9'))
+			return (u32)(*at - '0') + 1;
+	}
+	return 0;
+}
+
 /* ---- numbers ---- */
 
 static void put_number(struct text *out, u64 value)

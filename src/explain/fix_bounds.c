@@ -222,8 +222,8 @@ void fix_result(struct fixer *f)
 	s64 min = range ? range->min : 0, max = range ? range->max : 1;
 	struct code code = { .n = 0 };
 
-	/* A callback answers 0 or 1. */
-	if (f->depth) {
+	/* A callback answers 0 or 1; the message knows what was asked for. */
+	if (!range_in_message(f->e->message, &min, &max) && f->depth) {
 		min = 0;
 		max = 1;
 	}

@@ -113,6 +113,9 @@ struct machine {
 	const u32 *path_jump_at; /* and where */
 	u32 n_path_jumps;
 	bool wishes_later; /* wishes also of what comes behind the watched instruction */
+	u32 no_null;	/* this argument of the watched call may not be NULL; 0: none */
+	bool has_range; /* what the watched exit may return, where the program type does not say */
+	s64 min, max;
 	bool strict_stack; /* reading stack that was never written is a fault */
 	u64 max_steps;
 

@@ -76,6 +76,10 @@ bool offending_value(const struct verify_request *request, const struct path *pa
 		return false;
 	last = vec_last(&path->steps);
 	insn = &request->insns[last->insn];
+	if (insn_is_call(insn) && !register_in(e->message, &reg) && argument_in_message(e->message)) {
+		*out = (struct loc){ last->depth, (u8)argument_in_message(e->message) };
+		return true;
+	}
 	if (!register_in(e->message, &reg) && !address_register(insn, &reg) &&
 	    !added_register(insn, &reg)) {
 		if (!insn_is_exit(insn) || str_eq(e->cause, "unreleased-reference"))

@@ -544,7 +544,7 @@ static u32 start_of(const struct search *s)
 }
 
 static int search_open(struct search *s, const struct verify_request *request,
-		       const struct path *path, const char *cause, s32 insn)
+		       const struct path *path, const char *cause, const char *message, s32 insn)
 {
 	int err;
 
@@ -565,6 +565,8 @@ static int search_open(struct search *s, const struct verify_request *request,
 	s->machine.path_jumps = s->jumps;
 	s->machine.path_jump_at = s->jump_at;
 	s->machine.n_path_jumps = s->n_jumps;
+	s->machine.has_range = range_in_message(message, &s->machine.min, &s->machine.max);
+	s->machine.no_null = str_eq(cause, "null-check") ? argument_in_message(message) : 0;
 	s->machine.strict_stack = str_eq(cause, "uninit-stack");
 	if (s->manner == MANNER_ENDLESS)
 		s->machine.max_steps = 1000000;
@@ -600,7 +602,7 @@ int search_input(const struct verify_request *request, const struct path *path,
 		os_free(s);
 		return -ENOMEM;
 	}
-	err = search_open(s, request, path, e->cause, e->at.insn);
+	err = search_open(s, request, path, e->cause, e->message, e->at.insn);
 	if (err) {
 		search_close(s);
 		return -ENOMEM;
@@ -647,7 +649,8 @@ bool explain_replay(const struct verify_request *request, const char *text, cons
 	if (result.refusal.insn < 0 || path_record(&path, request, &result) || !path.found)
 		goto out;
 	s = os_alloc(sizeof(*s));
-	if (!s || search_open(s, request, &path, cause, result.refusal.insn))
+	if (!s || search_open(s, request, &path, cause, result.refusal.message,
+			      result.refusal.insn))
 		goto out;
 	s->machine.exprs.off = true;
 	if (input_parse(&input, text))

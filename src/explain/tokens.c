@@ -186,6 +186,13 @@ bool machine_kernel_call(struct machine *m)
 		    !str_starts(name, "bpf_dynptr_"))
 			object_fill(m, p, 8, "a kernel function");
 	}
+	if (m->no_null && m->pc == m->watched) {
+		const struct value *p = machine_arg(m, m->no_null);
+
+		machine_wish(m, BPF_JEQ, p->t, term_number(0));
+		if (p->set && !p->t.value)
+			return machine_fault(m, FAULT_NULL, "argument %u of %s()", m->no_null, name);
+	}
 	token = str_starts(name, "bpf_dynptr_slice") ? token_at(m, machine_arg(m, 1)) : 0;
 	if (!kernel_effects(m, name))
 		return false;

@@ -14,6 +14,13 @@ struct place place_of(const struct verify_request *request, s64 insn);
 u32 places_around(const struct verify_request *request, const struct place *at, struct place *out,
 		  u32 max);
 
+/* ---- what the verifier's messages tell (describe.c) ---- */
+
+/* "... should have been in [0, 1]" */
+bool range_in_message(const char *message, s64 *min, s64 *max);
+/* "arg#0", "trusted arg0": the number of the register, 1 to 5; 0: no such word. */
+u32 argument_in_message(const char *message);
+
 /* ---- describe.c ---- */
 
 /* "a number from 0 to 255", "a packet pointer, ...". path (for names of maps) may be NULL. */
