@@ -68,6 +68,9 @@ int check_mem_arg(struct env *env, u32 regno, const struct reg *ptr, s64 size, b
 				      regno, reg_name(env, ptr, name));
 		return check_buf_access(env, regno, ptr, 0, size);
 	case REG_BTF:
+		/* Whoever gets it reads it as plain memory, and may not write it. */
+		if (writes || !env->req->verify_only)
+			return refuse_kind(env, regno, ptr, ARG_PTR_TO_MEM);
 		return btf_access(env, regno, ptr, 0, (u32)size, ACCESS_READ, &ignored);
 	case REG_CTX:
 		if (!(flags & ARG_CTX_OK) || !env->ctx || env->ctx->fields)

@@ -490,11 +490,30 @@ int store_step(struct env *env, const struct bpf_insn *insn)
 
 /* ---- atomics ---- */
 
+/*
+ * Loads through these probe, and no atomic one does: it would touch the address itself. Where the
+ * program only is judged, an object that certainly lives will do, as for Linux.
+ */
+static bool needs_probing(const struct env *env, const struct reg *ptr)
+{
+	if (ptr->kind == REG_MAP || (ptr->kind == REG_MEM && (ptr->flags & REG_UNTRUSTED)))
+		return true;
+	if (ptr->kind != REG_BTF)
+		return false;
+	if (ptr->flags & REG_OWN_TYPE)
+		return ptr->flags & REG_UNTRUSTED;
+	return !env->req->verify_only || !btf_is_trusted(ptr);
+}
+
 static int check_atomic_target(struct env *env, u32 regno, const char *what)
 {
 	const struct reg *ptr = cur_reg(env, regno);
 	char name[REG_NAME_SIZE];
 
+	if (needs_probing(env, ptr))
+		return refuse(env, -EACCES, "atomic-target",
+			      "BPF_ATOMIC %s R%u %s is not allowed", what, regno,
+			      reg_name(env, ptr, name));
 	switch (ptr->kind) {
 	case REG_CTX:
 	case REG_PACKET:
