@@ -52,7 +52,12 @@ int kfunc_map(struct env *env, struct kfunc_call *call, struct kfunc_arg *arg)
 			      "workqueue pointer in R1 map_uid=%u doesn't match map pointer in R2 map_uid=%u",
 			      call->field_uid, reg->uid);
 	}
-	return kfunc_btf_arg(env, call, arg);
+	if (reg->kind != REG_MAP)
+		return refuse(env, -EINVAL, "argument-type", "pointer in R%u isn't map pointer",
+			      arg->regno);
+	call->has_map = true;
+	call->map = reg->map;
+	return 0;
 }
 
 int kfunc_callback(struct env *env, const struct kfunc_call *call)

@@ -262,18 +262,7 @@ int kfunc_btf_arg(struct env *env, struct kfunc_call *call, struct kfunc_arg *ar
 	const char *name = btf_struct_name(btf, id), *want_name = arg->target_name;
 	char text[REG_NAME_SIZE];
 	bool strict;
-	s32 map;
 
-	if (karg_has_suffix(call, arg->index, "__map")) {
-		if (reg->kind != REG_MAP)
-			return refuse(env, -EINVAL, "argument-type",
-				      "pointer in R%u isn't map pointer", arg->regno);
-		call->has_map = true;
-		call->map = reg->map;
-		map = btf_find(call->btf, "bpf_map", BTF_KIND_STRUCT);
-		want = map > 0 ? (u32)map : 0;
-		want_name = "bpf_map";
-	}
 	if (!id || (reg->kind == REG_BTF && (reg->flags & (REG_UNTRUSTED | REG_PERCPU | REG_USER)) &&
 		    !(reg->flags & REG_RCU)))
 		return refuse(env, -EINVAL, "argument-type",

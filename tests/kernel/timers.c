@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "isa/asm.h"
+#include "kernel/kernel.h"
 #include "kernel/support.h"
 #include "lib/test.h"
 #include "os/os.h"
@@ -68,6 +69,23 @@ static const char cancels[] = "*(u32 *)(r10 - 4) = 2\n"
 			      "none:\n"
 			      "exit\n";
 
+/* "r9 = 0x5eed0000 + n" stands for a call of the n-th of these. */
+static const char *const kfuncs[] = { "bpf_wq_init", "bpf_wq_set_callback_impl", "bpf_wq_start" };
+
+static void call_kfuncs(const struct world *w, insn_vec *insns)
+{
+	vec_for_each(insn, insns) {
+		u32 n = (u32)insn->imm - 0x5eed0000u;
+
+		if (insn->code != (BPF_ALU64 | BPF_MOV | BPF_K) || n >= ARRAY_SIZE(kfuncs))
+			continue;
+		*insn = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
+					   .src_reg = BPF_PSEUDO_KFUNC_CALL,
+					   .imm = btf_find(skep_model(w->skep)->btf, kfuncs[n],
+							   BTF_KIND_FUNC) };
+	}
+}
+
 static int load_text(const struct world *w, const char *text, bool has_callback)
 {
 	struct bpf_func_info info[2] = { { 0, 0 }, { 0, 0 } };
@@ -80,6 +98,7 @@ static int load_text(const struct world *w, const char *text, bool has_callback)
 	int fd, btf;
 
 	REQUIRE(b && isa_assemble(text, &insns, &error) == 0);
+	call_kfuncs(w, &insns);
 	for (u32 i = 0; i < insns.len; i++)
 		if (insns.data[i].src_reg == BPF_PSEUDO_FUNC && insn_is_ldimm64(&insns.data[i]))
 			info[1].insn_off = i + (u32)insns.data[i].imm + 1;
@@ -203,6 +222,59 @@ TEST(timers_of_a_hash)
 TEST(timers_of_an_lru_hash_interpreted)
 {
 	check_type(BPF_MAP_TYPE_LRU_HASH, SKEP_NO_JIT);
+}
+
+/* A work queue calls as soon as it can. */
+TEST(a_work_queue_calls)
+{
+	static const char queues[] = "*(u32 *)(r10 - 4) = 2\n"
+				     "r1 = map[fd:%d]\n"
+				     "r2 = r10\n"
+				     "r2 += -4\n"
+				     "call bpf_map_lookup_elem\n"
+				     "if r0 == 0 goto none\n"
+				     "r6 = r0\n"
+				     "r1 = r6\n"
+				     "r2 = map[fd:%d]\n"
+				     "r3 = 0\n"
+				     "r9 = 0x5eed0000\n"
+				     "r7 = r0\n"
+				     "r1 = r6\n"
+				     "r2 = func cb\n"
+				     "r3 = 0\n"
+				     "r4 = 0\n"
+				     "r9 = 0x5eed0001\n"
+				     "r7 |= r0\n"
+				     "r1 = r6\n"
+				     "r2 = 0\n"
+				     "r9 = 0x5eed0002\n"
+				     "r7 |= r0\n"
+				     "r0 = r7\n"
+				     "exit\n"
+				     "none:\n"
+				     "r0 = 99\n"
+				     "exit\n"
+				     "cb:\n"
+				     "r4 = *(u32 *)(r2 + 0)\n"
+				     "*(u64 *)(r3 + 24) = r4\n"
+				     "*(u64 *)(r3 + 16) = 1\n"
+				     "r0 = 0\n"
+				     "exit\n";
+	struct world w = world_skep();
+	struct timed zero = { 0 };
+	char text[2048];
+	u32 key = 2;
+	int map = map_of(&w, BPF_MAP_TYPE_HASH, "wq long long"), set;
+
+	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
+	snprintf(text, sizeof(text), queues, map, map);
+	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	CHECK_EQ(run(&w, set), 0);
+	CHECK_EQ(fired_within(&w, map, 1, 2000), 1);
+	CHECK_EQ(element(&w, map).key, 2);
+	close(set);
+	close(map);
+	world_end(&w);
 }
 
 /* A timer keeps its program, the program its map: what ends that is the map's last user. */
