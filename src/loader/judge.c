@@ -386,6 +386,15 @@ static bool lacks_target(const struct loader *loader, struct loader_prog *prog)
 	return true;
 }
 
+/* It replaces a function of a program that is loaded already, which its loader names. */
+static void refuse_later(struct loader_prog *prog, int err)
+{
+	prog->verdict = LOADER_REFUSED;
+	prog->err = err;
+	snprintf(prog->reason, sizeof(prog->reason),
+		 "freplace programs come later: Skep cannot judge them yet");
+}
+
 /* libbpf gave up at this program, before or instead of a PROG_LOAD. */
 static void settle_refused(struct judging *judging, struct loader_prog *prog, int err)
 {
@@ -399,6 +408,8 @@ static void settle_refused(struct judging *judging, struct loader_prog *prog, in
 		judging->how->begin(judging->how->data, prog);
 	if (strstr(loader->warnings, "no BTF-based attach target"))
 		unjudge(prog, "SEC(\"%s\") names no target: a loader sets it", prog->section);
+	else if (prog->type == BPF_PROG_TYPE_EXT)
+		refuse_later(prog, err);
 	else if (!lacks_target(loader, prog))
 		refuse(loader, prog, err);
 	finish(judging, index);

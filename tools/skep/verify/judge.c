@@ -152,8 +152,13 @@ static const char *linux_unavailable(void)
 				.license = (u64)(uintptr_t) "GPL" };
 	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 
-	if (fd < 0)
-		return strerror(errno);
+	static char why[128];
+
+	if (fd < 0) {
+		snprintf(why, sizeof(why), "it lets this user load no programs: %s",
+			 strerror(errno));
+		return why;
+	}
 	close(fd);
 	return NULL;
 }
