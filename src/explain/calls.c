@@ -450,6 +450,17 @@ static bool fits(u32 flags, s64 value, u64 size)
 	return !(flags & HELPER_RET_SIZE_BOUND) || (value >= -4095 && value <= (s64)size);
 }
 
+/* For people: what came of the input's bytes. */
+static void show_result(struct machine *m, struct term value)
+{
+	u32 i = input_stream(m->input, STREAM_RESULT, m->pc, m->visits[m->pc] - 1, 8);
+
+	if (i == UINT32_MAX)
+		return;
+	m->input->streams.data[i].has_shown = true;
+	m->input->streams.data[i].shown = (s64)value.value;
+}
+
 static struct term integer_result(struct machine *m, const struct helper_proto *proto, u64 size,
 				  const char *who)
 {
@@ -491,6 +502,7 @@ static struct term integer_result(struct machine *m, const struct helper_proto *
 	default:
 		break;
 	}
+	show_result(m, out);
 	return out;
 }
 

@@ -110,6 +110,17 @@ static void put_range(struct text *out, const struct scalar *val)
 		put_signed(out, val->smax);
 }
 
+/* Of what the bits tell, that which people use: multiples of a power of two. */
+static void put_bits(struct text *out, const struct scalar *val)
+{
+	u32 zeros = val->bits.mask ? (u32)__builtin_ctzll(val->bits.mask | val->bits.value) : 0;
+
+	if (zeros)
+		text_printf(out, ", a multiple of %llu", 1ull << zeros);
+	else if (val->bits.value & 7)
+		text_printf(out, ", with known bits 0x%llx", (unsigned long long)val->bits.value);
+}
+
 static void put_scalar(struct text *out, const struct scalar *val)
 {
 	if (scalar_is_const(val)) {
@@ -118,9 +129,7 @@ static void put_scalar(struct text *out, const struct scalar *val)
 		return;
 	}
 	put_range(out, val);
-	if (val->bits.value || (~val->bits.mask & 7 && val->umax > 7))
-		text_printf(out, " (known bits 0x%llx of 0x%llx)",
-			    (unsigned long long)val->bits.value, (unsigned long long)~val->bits.mask);
+	put_bits(out, val);
 }
 
 /* ---- pointers ---- */

@@ -183,9 +183,32 @@ static const char *call_argument(const struct place *at, u32 n, char buf[48])
 	return "len";
 }
 
+static bool is_name(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (!(*s >= 'a' && *s <= 'z') && !(*s >= 'A' && *s <= 'Z') && *s != '_' &&
+		    !(*s >= '0' && *s <= '9'))
+			return false;
+	return true;
+}
+
+/* Of the stack it is known where it ends, not where the variable does: its size is less. */
+static void buffer_limit(const struct fixer *f, const struct reg *ptr, u32 reg, s64 room, char out[64])
+{
+	char buffer[48];
+	const char *name = call_argument(&f->e->at, reg - 1, buffer);
+
+	if (ptr->kind == REG_STACK && is_name(name) && !str_eq(name, "len"))
+		text_format(out, 64, "sizeof(%s)", name);
+	else
+		text_format(out, 64, "%lld", (long long)room);
+}
+
 void fix_length(struct fixer *f)
 {
-	char argument[48], number[16];
+	char argument[48], number[16], limit[64];
 	struct code code = { .n = 0 };
 	const struct reg *ptr;
 	const char *name;
@@ -201,14 +224,15 @@ void fix_length(struct fixer *f)
 		return;
 	name = call_argument(&f->e->at, reg, argument);
 	put_check_imm(&code, f, BPF_JLE, reg, (s32)room);
+	buffer_limit(f, ptr, reg, room, limit);
 	if (propose_before(f, f->at, &code, EDIT_ALL, f->at, "leave when the length does not fit",
-			   "if (%s > %lld)   /* as an unsigned number */\n    return %s;", name,
-			   (long long)room, plain_result_name(f, number)))
+			   "if (%s > %s)   /* as an unsigned number */\n    return %s;", name, limit,
+			   plain_result_name(f, number)))
 		return;
 	put_check_imm(&code, f, BPF_JNE, reg, 0);
 	propose_before(f, f->at, &code, EDIT_ALL, f->at, "leave when the length does not fit",
-		       "if (!%s || %s > %lld)   /* as an unsigned number */\n    return %s;", name, name,
-		       (long long)room, plain_result_name(f, number));
+		       "if (!%s || %s > %s)   /* as an unsigned number */\n    return %s;", name, name,
+		       limit, plain_result_name(f, number));
 }
 
 /* ---- results ---- */

@@ -104,16 +104,20 @@ static const char *dereferenced(const struct place *at, char buf[96])
 	while (*s && *s != '=')
 		s++;
 	if (!*s || s[1] == '=')
-		return "ptr->field";
-	for (s++; *s == ' ' || *s == '*';)
-		s++;
-	str_copy(buf, s, 96);
+		return "&ptr->field";
+	while (*++s == ' ')
+		;
+	/* *p is read at p, p->field at its address. */
+	if (*s == '*')
+		str_copy(buf, s + 1, 96);
+	else
+		text_format(buf, 96, "&%s", s);
 	for (char *end = buf; *end; end++)
 		if (*end == ';' || (*end == ' ' && end[1] == '/')) {
 			*end = 0;
 			break;
 		}
-	return buf[0] ? buf : "ptr->field";
+	return buf[0] ? buf : "&ptr->field";
 }
 
 /* *(size *)(src + off) becomes bpf_probe_read_kernel into a slot, with r0 to r5 kept. */
@@ -180,7 +184,7 @@ void fix_probe_read(struct fixer *f)
 		edit.insns.data[f->at + code.n] = nothing;
 	propose(f, &edit, f->at, user ? "read user memory through the helper"
 				      : "read kernel memory through the helper",
-		"bpf_probe_read_%s(&value, sizeof(value), &%s);", user ? "user" : "kernel",
+		"bpf_probe_read_%s(&value, sizeof(value), %s);", user ? "user" : "kernel",
 		dereferenced(&f->e->at, field));
 }
 

@@ -254,7 +254,8 @@ static void describe_stream(const struct input *input, const struct stream *s, s
 		if (s->size == 1)
 			text_put(out, bytes[0] & 1 ? "a pointer" : "NULL");
 		else
-			text_printf(out, "%lld", (long long)number_of(input, s));
+			text_printf(out, "%lld", s->has_shown ? (long long)s->shown
+							      : (long long)number_of(input, s));
 		if (s->b)
 			text_printf(out, ", at call %u of it", s->b + 1);
 		return;

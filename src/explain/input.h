@@ -38,6 +38,8 @@ struct stream {
 	u8 key[32]; /* STREAM_ENTRY, STREAM_VALUE: of the last run */
 	u8 key_size;
 	u32 line;  /* of the source that asked, for people; 0: not known */
+	bool has_shown;
+	s64 shown; /* STREAM_RESULT: what the program then got */
 	char who[48]; /* "map counts", "bpf_get_prandom_u32()" */
 };
 

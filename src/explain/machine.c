@@ -220,13 +220,14 @@ static bool load_ctx(struct machine *m, const struct bpf_insn *insn, const struc
 			   : machine_fault(m, FAULT_FORBIDDEN,
 					   "%u bytes at offset %lld of the context", size,
 					   (long long)at);
+	if (field && (field->kind == FIELD_PACKET_END || field->kind == FIELD_PACKET ||
+		      field->kind == FIELD_PACKET_META)) {
+		*out = packet_pointer(m, field->kind == FIELD_PACKET_END);
+		return true;
+	}
 	if (!object_load(m, p, insn->off, size, out))
 		return false;
-	if (field && field->kind == FIELD_PACKET_END)
-		*out = packet_pointer(m, true);
-	else if (field && (field->kind == FIELD_PACKET || field->kind == FIELD_PACKET_META))
-		*out = packet_pointer(m, false);
-	else if (seen->kind != REG_UNINIT && seen->kind != REG_SCALAR)
+	if (seen->kind != REG_UNINIT && seen->kind != REG_SCALAR)
 		*out = value_of_kind(m, seen, 0, out->t, m->pc, "the context's pointer");
 	return true;
 }

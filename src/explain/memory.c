@@ -112,8 +112,8 @@ bool object_check(struct machine *m, const struct value *p, s64 off, struct term
 	if (o->is == OBJECT_THE_MAP || o->is == OBJECT_FUNCTION || o->is == OBJECT_PACKET_AFTER)
 		return machine_fault(m, FAULT_FORBIDDEN, "%s: this cannot be accessed", what);
 	if (at < 0 || size.value > o->size || (u64)at > o->size - size.value)
-		return machine_fault(m, FAULT_BOUNDS, "%s: %llu bytes at offset %lld of %s, which has %u",
-				     what, (unsigned long long)size.value,
+		return machine_fault(m, FAULT_BOUNDS, "%s: %lld bytes at offset %lld of %s, which has %u",
+				     what, (long long)size.value,
 				     (long long)(o->is == OBJECT_STACK ? at - BPF_STACK_SIZE : at),
 				     name_of(m, o), o->size);
 	if (write && !o->writable)

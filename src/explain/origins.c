@@ -288,6 +288,10 @@ static void through_call(struct walk *w, u32 step, const struct bpf_insn *insn,
 		return;
 	}
 	w->done = true;
+	if (w->loc.frame > depth) {
+		say_of(w, step, false, after, "given to the callback by %s", callee);
+		return;
+	}
 	if (w->loc.at == 0 && after && after->kind != REG_UNINIT)
 		say_of(w, step, false, after, "result of %s", callee);
 	else if (w->loc.at <= 5)
