@@ -253,7 +253,7 @@ HELPER(206, tcp_raw_check_syncookie_ipv4, LACK, GPL | PACKET, RET_INTEGER, (FIXE
 HELPER(207, tcp_raw_check_syncookie_ipv6, LACK, GPL | PACKET, RET_INTEGER, (FIXED_IN, FIXED_IN),
        .arg_size = { [0] = 40, [1] = 20 })
 HELPER(208, ktime_get_tai_ns, HAVE, 0, RET_INTEGER, (NOTHING))
-HELPER(209, user_ringbuf_drain, LACK, CALLS, RET_INTEGER, (MAP, FUNC, OPT(STACK), ANY))
+HELPER(209, user_ringbuf_drain, HAVE, CALLS, RET_INTEGER, (MAP, FUNC, OPT(STACK), ANY))
 HELPER(210, cgrp_storage_get, LACK, 0, OPT_RET(MAP_VALUE), (MAP, OPT(BTF), OPT(VALUE), ANY),
        .arg_btf = { [1] = "cgroup" })
 HELPER(211, cgrp_storage_delete, LACK, 0, RET_INTEGER, (MAP, OPT(BTF)), .arg_btf = { [1] = "cgroup" })

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Waiting for a ring buffer. A memfd cannot be waited for, so an eventfd stands in: made when
- * somebody first asks for it, written when a producer finds that the consumer has caught up.
+ * somebody first asks for it, written when a producer finds that the consumer has caught up
+ * (of a user_ringbuf: when a drainer has made room).
  * The map's handle, which producers pass on, is the eventfd's number plus one.
  */
 #include <sys/eventfd.h>
@@ -22,7 +23,8 @@ static int event_fd_of(struct map_object *mo)
 {
 	int fd;
 
-	if (mo->map->facts.type != BPF_MAP_TYPE_RINGBUF)
+	if (mo->map->facts.type != BPF_MAP_TYPE_RINGBUF &&
+	    mo->map->facts.type != BPF_MAP_TYPE_USER_RINGBUF)
 		return -EINVAL;
 	pthread_mutex_lock(&mo->update_lock);
 	if (mo->event_fd < 0) {

@@ -109,14 +109,6 @@ static int check_local_storage(const struct map_facts *facts)
 	return facts->value_size > STORAGE_VALUE_MAX ? -E2BIG : 0;
 }
 
-static int check_user_ringbuf(const struct map_facts *facts)
-{
-	return bad_if(facts->flags & ~(u32)BPF_F_NUMA_NODE || facts->key_size ||
-		      facts->value_size || !facts->max_entries ||
-		      facts->max_entries & (facts->max_entries - 1) ||
-		      facts->max_entries % MAP_PAGE);
-}
-
 static int check_arena(const struct map_facts *facts)
 {
 	return bad_if(facts->key_size || facts->value_size || !facts->max_entries ||
@@ -146,7 +138,6 @@ static int (*const checks[])(const struct map_facts *facts) = {
 	[BPF_MAP_TYPE_TASK_STORAGE] = check_local_storage,
 	[TYPE_CGRP_STORAGE] = check_local_storage,
 	[BPF_MAP_TYPE_STRUCT_OPS] = check_struct_ops,
-	[BPF_MAP_TYPE_USER_RINGBUF] = check_user_ringbuf,
 	[TYPE_ARENA] = check_arena,
 };
 

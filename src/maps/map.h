@@ -199,4 +199,27 @@ u64 ringbuf_query(const struct map *map, u64 what);
  */
 int ringbuf_sweep(struct map *map, u32 cpu);
 
+/*
+ * user_ringbuf, as bpf_user_ringbuf_drain uses it: enter, then peek and release, sample by
+ * sample, then leave.
+ */
+#define USER_SAMPLE_MAX ((1u << 24) - 1) /* a dynptr's size */
+
+struct user_sample {
+	void *data; /* the producer may still write to it */
+	u32 size;
+	u64 position;
+};
+
+/* -EBUSY: somebody drains it, maybe the caller. */
+int user_ringbuf_enter(struct map *map, struct run_ctx *rc);
+/* news: samples were taken, so that the producer may want to be woken. */
+void user_ringbuf_leave(struct map *map, bool news, u64 flags, struct run_ctx *rc);
+/*
+ * The next sample. -ENODATA: none, or a busy one; -EAGAIN: a discarded one was skipped; -EINVAL,
+ * -E2BIG: the producer has written nonsense.
+ */
+int user_ringbuf_peek(struct map *map, struct user_sample *sample);
+void user_ringbuf_release(struct map *map, const struct user_sample *sample);
+
 #endif

@@ -140,6 +140,14 @@ int map_lock_try(u32 *word, u32 owner, struct epoch *epoch, u64 patience_ns)
 	return wait(word, owner, epoch, patience_ns, &seen, &still);
 }
 
+bool map_lock_now(u32 *word, u32 owner, struct epoch *epoch)
+{
+	u32 seen = load_relaxed(word);
+
+	return (!OWNER(seen) || OWNER(seen) == owner || is_dead(seen, epoch)) &&
+	       lock_once(word, seen, owner);
+}
+
 /* Unless it was taken away in the meantime. */
 void map_lock_drop(u32 *word, u32 owner)
 {

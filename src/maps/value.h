@@ -51,6 +51,8 @@ static ALWAYS_INLINE void value_gone(struct map *map, void *value)
 void map_lock_take(u32 *word, u32 owner, struct epoch *epoch);
 /* 0, -EDEADLK (one's own), -ETIMEDOUT. */
 int map_lock_try(u32 *word, u32 owner, struct epoch *epoch, u64 patience_ns);
+/* Without waiting. An owner in whose slot nobody runs is passed over, and so is one's own name. */
+bool map_lock_now(u32 *word, u32 owner, struct epoch *epoch);
 void map_lock_drop(u32 *word, u32 owner);
 /* The lock in a value of the map. */
 u32 *value_lock(const struct map *map, void *value);

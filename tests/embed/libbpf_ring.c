@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program with its own, stock libbpf on top of a Skep kernel: only syscall() and epoll_ctl()
- * are wrapped (-Wl,--wrap). libbpf loads the object, and its ring_buffer__poll consumes events.
+ * are wrapped (-Wl,--wrap). libbpf loads the object, its ring_buffer__poll consumes events, and its
+ * user_ring_buffer__reserve makes requests that a program drains.
  */
 #include "embed/thing.h"
 #include "lib/test.h"
@@ -83,6 +84,19 @@ static void *emit_now_and_then(void *arg)
 	return NULL;
 }
 
+static struct bpf_object *load_rings(void)
+{
+	struct bpf_object *object;
+
+	libbpf_set_print(quiet);
+	skep = skep_new(NULL);
+	REQUIRE(skep);
+	object = bpf_object__open_file(test_build_path("tests/embed/ring.bpf.o"), NULL);
+	REQUIRE(object);
+	REQUIRE(bpf_object__load(object) == 0);
+	return object;
+}
+
 TEST(ring_buffer__poll_consumes_events)
 {
 	struct emitter emitter = { .n = 400 };
@@ -93,12 +107,7 @@ TEST(ring_buffer__poll_consumes_events)
 	uint64_t sum = 0, polls = 0;
 	pthread_t thread;
 
-	libbpf_set_print(quiet);
-	skep = skep_new(NULL);
-	REQUIRE(skep);
-	object = bpf_object__open_file(test_build_path("tests/embed/ring.bpf.o"), NULL);
-	REQUIRE(object);
-	REQUIRE(bpf_object__load(object) == 0);
+	object = load_rings();
 	prog = bpf_object__find_program_by_name(object, "emit");
 	map = bpf_object__find_map_by_name(object, "events");
 	REQUIRE(prog && map);
@@ -114,6 +123,60 @@ TEST(ring_buffer__poll_consumes_events)
 	CHECK_EQ(sum, 400);
 	ring_buffer__free(ring);
 	skep_prog_close(emitter.prog);
+	bpf_object__close(object);
+	skep_free(skep);
+}
+
+/* As many as there is room for, of different sizes; answers how many, and adds up what they say. */
+static int request(struct user_ring_buffer *ring, uint64_t *sum)
+{
+	uint64_t *sample;
+	int n = 0;
+
+	while ((sample = user_ring_buffer__reserve(ring, 8 + 24 * (n % 7)))) {
+		*sample = n + 1;
+		if (n % 5 == 4) {
+			user_ring_buffer__discard(ring, sample);
+		} else {
+			*sum += *sample;
+			user_ring_buffer__submit(ring, sample);
+		}
+		n++;
+	}
+	CHECK_EQ(errno, ENOSPC);
+	return n;
+}
+
+TEST(user_ring_buffer__submit_makes_requests)
+{
+	struct bpf_object *object = load_rings();
+	struct bpf_program *drain = bpf_object__find_program_by_name(object, "drain");
+	struct bpf_map *map = bpf_object__find_map_by_name(object, "requests");
+	uint64_t sum = 0, result = 0, requested = 0;
+	struct user_ring_buffer *ring;
+	struct skep_prog *prog;
+	uint32_t key = 0;
+
+	REQUIRE(drain && map);
+	ring = user_ring_buffer__new(bpf_map__fd(map), NULL);
+	REQUIRE(ring);
+	prog = skep_prog_open(skep, bpf_program__fd(drain));
+	REQUIRE(prog);
+	for (int round = 0; round < 50; round++) {
+		int n = request(ring, &sum);
+
+		CHECK(n > 10);
+		CHECK_EQ(skep_run_with(prog, NULL, NULL, &result), 0);
+		CHECK_EQ(result, n - n / 5);
+	}
+	CHECK_EQ(skep_run_with(prog, NULL, NULL, &result), 0);
+	CHECK_EQ(result, 0);
+	map = bpf_object__find_map_by_name(object, ".bss");
+	REQUIRE(map);
+	CHECK_EQ(bpf_map_lookup_elem(bpf_map__fd(map), &key, &requested), 0);
+	CHECK_EQ(requested, sum);
+	user_ring_buffer__free(ring);
+	skep_prog_close(prog);
 	bpf_object__close(object);
 	skep_free(skep);
 }

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "btf/btf.h"
+#include "isa/asm.h"
+#include "kernel/kernel.h"
 #include "lib/test.h"
 
 struct world world_skep(void)
@@ -95,6 +97,58 @@ int prog_load_return(const struct world *w, u32 type, s32 value)
 	struct bpf_insn insns[] = { MOV_IMM(BPF_REG_0, value), EXIT };
 
 	return prog_load(w, type, insns, ARRAY_SIZE(insns));
+}
+
+/* "r9 = 0x5eed0000 + n" stands for a call of the n-th of these. */
+static const char *const kfuncs[] = { "bpf_wq_init", "bpf_wq_set_callback_impl", "bpf_wq_start" };
+
+static void call_kfuncs(const struct world *w, insn_vec *insns)
+{
+	vec_for_each(insn, insns) {
+		u32 n = (u32)insn->imm - 0x5eed0000u;
+
+		if (insn->code != (BPF_ALU64 | BPF_MOV | BPF_K) || n >= ARRAY_SIZE(kfuncs))
+			continue;
+		*insn = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
+					   .src_reg = BPF_PSEUDO_KFUNC_CALL,
+					   .imm = btf_find(skep_model(w->skep)->btf, kfuncs[n],
+							   BTF_KIND_FUNC) };
+	}
+}
+
+int prog_load_text(const struct world *w, const char *text, bool has_callback)
+{
+	struct bpf_func_info info[2] = { { 0, 0 }, { 0, 0 } };
+	struct btf_builder *b = btf_builder_new();
+	struct asm_error error;
+	insn_vec insns = { 0 };
+	static char log[1 << 16];
+	u32 size;
+	s32 proto;
+	int fd, btf;
+
+	REQUIRE(b && isa_assemble(text, &insns, &error) == 0);
+	if (w->skep)
+		call_kfuncs(w, &insns);
+	for (u32 i = 0; i < insns.len; i++)
+		if (insns.data[i].src_reg == BPF_PSEUDO_FUNC && insn_is_ldimm64(&insns.data[i]))
+			info[1].insn_off = i + (u32)insns.data[i].imm + 1;
+	proto = btf_add_func_proto(b, (u32)btf_add_int(b, "int", 4, BTF_INT_SIGNED));
+	info[0].type_id = (u32)btf_add_func(b, "main", (u32)proto, BTF_FUNC_STATIC);
+	info[1].type_id = (u32)btf_add_func(b, "cb", (u32)proto, BTF_FUNC_STATIC);
+	btf = BPF(w, BPF_BTF_LOAD, attr_btf_load, .btf = address(btf_builder_data(b, &size)),
+		  .btf_size = size);
+	btf_builder_free(b);
+	fd = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = BPF_PROG_TYPE_SCHED_CLS,
+		 .insns = address(insns.data), .insn_cnt = (u32)insns.len, .license = address("GPL"),
+		 .prog_btf_fd = (u32)btf, .func_info = address(info), .func_info_rec_size = 8,
+		 .func_info_cnt = has_callback ? 2 : 1, .log_buf = address(log), .log_level = 1,
+		 .log_size = sizeof(log));
+	if (fd < 0)
+		test_note("%s", log);
+	vec_release(&insns);
+	close(btf);
+	return fd;
 }
 
 int btf_load(const struct world *w)

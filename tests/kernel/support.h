@@ -48,6 +48,11 @@ int map_freeze_fd(const struct world *w, int fd);
 int prog_load(const struct world *w, u32 type, const struct bpf_insn *insns, u32 n);
 /* r0 = value; exit */
 int prog_load_return(const struct world *w, u32 type, s32 value);
+/*
+ * A sched_cls program from text (isa/asm.h); with a callback, which is the function behind its
+ * only "func" constant.
+ */
+int prog_load_text(const struct world *w, const char *text, bool has_callback);
 /* A small BTF: int, a struct of two ints, an array of them. */
 int btf_load(const struct world *w);
 int info_of(const struct world *w, int fd, void *info, u32 *size);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "isa/asm.h"
-#include "kernel/kernel.h"
 #include "kernel/support.h"
 #include "lib/test.h"
 #include "os/os.h"
@@ -69,57 +67,6 @@ static const char cancels[] = "*(u32 *)(r10 - 4) = 2\n"
 			      "none:\n"
 			      "exit\n";
 
-/* "r9 = 0x5eed0000 + n" stands for a call of the n-th of these. */
-static const char *const kfuncs[] = { "bpf_wq_init", "bpf_wq_set_callback_impl", "bpf_wq_start" };
-
-static void call_kfuncs(const struct world *w, insn_vec *insns)
-{
-	vec_for_each(insn, insns) {
-		u32 n = (u32)insn->imm - 0x5eed0000u;
-
-		if (insn->code != (BPF_ALU64 | BPF_MOV | BPF_K) || n >= ARRAY_SIZE(kfuncs))
-			continue;
-		*insn = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
-					   .src_reg = BPF_PSEUDO_KFUNC_CALL,
-					   .imm = btf_find(skep_model(w->skep)->btf, kfuncs[n],
-							   BTF_KIND_FUNC) };
-	}
-}
-
-static int load_text(const struct world *w, const char *text, bool has_callback)
-{
-	struct bpf_func_info info[2] = { { 0, 0 }, { 0, 0 } };
-	struct btf_builder *b = btf_builder_new();
-	struct asm_error error;
-	insn_vec insns = { 0 };
-	static char log[4096];
-	u32 size;
-	s32 proto;
-	int fd, btf;
-
-	REQUIRE(b && isa_assemble(text, &insns, &error) == 0);
-	call_kfuncs(w, &insns);
-	for (u32 i = 0; i < insns.len; i++)
-		if (insns.data[i].src_reg == BPF_PSEUDO_FUNC && insn_is_ldimm64(&insns.data[i]))
-			info[1].insn_off = i + (u32)insns.data[i].imm + 1;
-	proto = btf_add_func_proto(b, (u32)btf_add_int(b, "int", 4, BTF_INT_SIGNED));
-	info[0].type_id = (u32)btf_add_func(b, "main", (u32)proto, BTF_FUNC_STATIC);
-	info[1].type_id = (u32)btf_add_func(b, "cb", (u32)proto, BTF_FUNC_STATIC);
-	btf = BPF(w, BPF_BTF_LOAD, attr_btf_load, .btf = address(btf_builder_data(b, &size)),
-		  .btf_size = size);
-	btf_builder_free(b);
-	fd = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = BPF_PROG_TYPE_SCHED_CLS,
-		 .insns = address(insns.data), .insn_cnt = (u32)insns.len, .license = address("GPL"),
-		 .prog_btf_fd = (u32)btf, .func_info = address(info), .func_info_rec_size = 8,
-		 .func_info_cnt = has_callback ? 2 : 1, .log_buf = address(log), .log_level = 1,
-		 .log_size = sizeof(log));
-	if (fd < 0)
-		test_note("%s", log);
-	vec_release(&insns);
-	close(btf);
-	return fd;
-}
-
 static int map_of(const struct world *w, u32 type, const char *text)
 {
 	struct values values;
@@ -180,9 +127,9 @@ static void check_type(u32 type, u32 flags)
 	map = map_of(&w, type, "timer long long");
 	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
 	snprintf(text, sizeof(text), sets, map, map, 100000);
-	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	REQUIRE((set = prog_load_text(&w, text, true)) >= 0);
 	snprintf(text, sizeof(text), cancels, map);
-	REQUIRE((cancel = load_text(&w, text, false)) >= 0);
+	REQUIRE((cancel = prog_load_text(&w, text, false)) >= 0);
 	CHECK_EQ(run(&w, cancel), -EINVAL); /* never made */
 	CHECK_EQ(run(&w, set), 0);
 	CHECK_EQ(fired_within(&w, map, 5, 2000), 5);
@@ -196,7 +143,7 @@ static void check_type(u32 type, u32 flags)
 	/* One that would fire in an hour, cancelled; and one whose element goes. */
 	snprintf(text, sizeof(text), sets, map, map, INT32_MAX);
 	close(set);
-	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	REQUIRE((set = prog_load_text(&w, text, true)) >= 0);
 	CHECK_EQ(run(&w, set), -EBUSY);
 	CHECK_EQ(run(&w, cancel), 1);
 	CHECK_EQ(run(&w, set), -EBUSY);
@@ -268,7 +215,7 @@ TEST(a_work_queue_calls)
 
 	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
 	snprintf(text, sizeof(text), queues, map, map);
-	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	REQUIRE((set = prog_load_text(&w, text, true)) >= 0);
 	CHECK_EQ(run(&w, set), 0);
 	CHECK_EQ(fired_within(&w, map, 1, 2000), 1);
 	CHECK_EQ(element(&w, map).key, 2);
@@ -288,7 +235,7 @@ TEST(a_map_without_users_lets_its_timers_go)
 
 	CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
 	snprintf(text, sizeof(text), sets, map, map, INT32_MAX);
-	REQUIRE((set = load_text(&w, text, true)) >= 0);
+	REQUIRE((set = prog_load_text(&w, text, true)) >= 0);
 	id = id_of(&w, set);
 	CHECK_EQ(run(&w, set), 0);
 	close(set);
