@@ -41,18 +41,33 @@ static s64 room_for(const struct fixer *f, u32 step, u32 reg, s64 taken)
 	return (s64)object_size(f, ptr) - ptr->off - (s64)ptr->val.umin - taken;
 }
 
+static bool on_stack(const struct fixer *f, u32 step, u32 reg)
+{
+	const struct bpf_insn *add = &f->request->insns[f->path->steps.data[step].insn];
+	const struct reg *ptr = reg_before(f, step, add->dst_reg == reg ? add->src_reg : add->dst_reg);
+
+	return ptr && ptr->kind == REG_STACK;
+}
+
 static bool leave_if_larger(struct fixer *f, u32 step, u32 reg, s64 room)
 {
 	u32 at = f->path->steps.data[step].insn, scale = scale_of(f, step, reg);
 	struct code code = { .n = 0 };
-	char variable[48], number[16];
+	char variable[48], buf[48], number[16];
 	struct place place = place_of(f->request, at);
 
+	const char *index =
+	    index_variable(&f->e->at, index_variable(&place, "index", variable), variable);
+	const char *array = on_stack(f, step, reg) ? array_variable(&f->e->at, NULL, buf) : NULL;
+
 	put_check_imm(&code, f, BPF_JLE, reg, (s32)room);
+	/* Of the stack it is known where it ends, not where the array does: that is less. */
+	if (array)
+		return propose_before(f, at, &code, EDIT_ALL, at, "leave when the index is too large",
+				      "if (%s >= sizeof(%s) / sizeof(%s[0]))   /* unsigned */\n    return %s;",
+				      index, array, array, plain_result_name(f, number));
 	return propose_before(f, at, &code, EDIT_ALL, at, "leave when the index is too large",
-			      "if (%s > %lld)   /* as an unsigned number */\n    return %s;",
-			      index_variable(&f->e->at, index_variable(&place, "index", variable),
-					     variable),
+			      "if (%s > %lld)   /* as an unsigned number */\n    return %s;", index,
 			      (long long)(room / scale), plain_result_name(f, number));
 }
 

@@ -61,6 +61,8 @@ s32 stack_used(const struct fixer *f, u32 at);
 const char *assigned_variable(const struct place *at, const char *otherwise, char buf[48]);
 /* The variable that indexes, "[i", or is added in that line. */
 const char *index_variable(const struct place *at, const char *otherwise, char buf[48]);
+/* The array that is indexed, "buf[". */
+const char *array_variable(const struct place *at, const char *otherwise, char buf[48]);
 
 /* ---- proposing ---- */
 

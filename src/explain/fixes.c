@@ -224,6 +224,14 @@ const char *index_variable(const struct place *at, const char *otherwise, char b
 	return otherwise;
 }
 
+const char *array_variable(const struct place *at, const char *otherwise, char buf[48])
+{
+	for (const char *s = at->text; *s; s++)
+		if (*s == '[' && s > at->text && is_word(s[-1]))
+			return word_before(at->text, s, otherwise, buf);
+	return otherwise;
+}
+
 /* ---- proposing ---- */
 
 bool fixes_done(const struct fixer *f)
