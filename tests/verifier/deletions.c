@@ -9,7 +9,7 @@
  * which take the number of the check from SKEP_DELETE; and Linux's own tests (-e ENTRIES), of which
  * a verdict must change. What survives all is printed.
  *
- *	deletions [-v] [-p PROGRAM] [-e ENTRIES] [FILE[:LINE]]
+ *	deletions [-l] [-v] [-p PROGRAM] [-e ENTRIES] [FILE[:LINE]]
  */
 #include <signal.h>
 #include <glob.h>
@@ -222,13 +222,23 @@ static void report(const struct check_site *site, enum outcome o, bool verbose)
 	fflush(stdout);
 }
 
+/* The numbers that SKEP_DELETE takes. */
+static int list(void)
+{
+	for (const struct check_site *s = __start_check_sites; s < __stop_check_sites; s++)
+		printf("%u %s:%u\n", (u32)(s - __start_check_sites), file_of(s), s->line);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	u32 n[6] = { 0 }, total = 0;
 	bool verbose = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "vp:e:")) != -1) {
+	while ((c = getopt(argc, argv, "lvp:e:")) != -1) {
+		if (c == 'l')
+			return list();
 		if (c == 'v')
 			verbose = true;
 		else if (c == 'p' && n_programs < ARRAY_SIZE(programs))
