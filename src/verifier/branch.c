@@ -131,6 +131,16 @@ static bool never_null(const struct reg *reg)
 	}
 }
 
+/*
+ * Not NULL when the program runs, though a check of it may still be walked. A number may be 0, what
+ * bpf_rdonly_cast made of one, too; functions that are called later are handed out as numbers.
+ */
+static bool is_address(const struct reg *reg)
+{
+	return reg_is_pointer(reg) && reg->kind != REG_BTF && reg->kind != REG_FUNC &&
+	       !(reg->flags & (REG_MAYBE_NULL | REG_UNTRUSTED));
+}
+
 /* ---- packet bounds ---- */
 
 /* Every pointer with that base learns that range bytes from it are in the packet. */
@@ -320,7 +330,7 @@ static int learn_null(struct env *env, struct state *taken, struct state *fall,
 				  true);
 		if (!err)
 			err = decide_null(env, eq ? fall : taken, p->id, p->ref, false);
-	} else if (p->kind != REG_BTF && q->kind != REG_BTF && !(q->flags & REG_MAYBE_NULL)) {
+	} else if (p->kind != REG_BTF && is_address(q)) {
 		/* Equal to something that is not NULL. */
 		err = decide_null(env, eq ? taken : fall, p->id, p->ref, false);
 	}
