@@ -11,15 +11,10 @@
 #define TYPE_CGRP_STORAGE 32
 #define TYPE_ARENA        33
 #define F_PRESERVE_ELEMS  (1u << 11)
-#define F_STACK_BUILD_ID  (1u << 5)
 #define SYS_FLAGS         ((u32)(BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY))
 #define ARENA_FLAGS       ((1u << 10) | (1u << 15) | (1u << 17) | (1u << 18))
 
-/* One frame of a stack is an address, or a build id with an offset; 127 frames at most. */
-#define STACK_FRAMES_MAX  127
-#define STACK_ADDRESS     8
-#define STACK_BUILD_ID    32
-#define STACK_KEY_MAX     512
+#define SOCK_KEY_MAX     512
 #define STORAGE_VALUE_MAX 65407 /* of one element of a socket's, task's, inode's storage */
 #define CGROUP_KEY        16    /* struct bpf_cgroup_storage_key */
 #define CPUS_MAX          8192
@@ -38,16 +33,6 @@ static int check_fds(const struct map_facts *facts)
 		flags |= F_PRESERVE_ELEMS;
 	return bad_if(!facts->max_entries || facts->key_size != 4 || facts->value_size != 4 ||
 		      facts->flags & ~flags);
-}
-
-static int check_stacks(const struct map_facts *facts)
-{
-	u32 frame = facts->flags & F_STACK_BUILD_ID ? STACK_BUILD_ID : STACK_ADDRESS;
-
-	return bad_if(!facts->max_entries || facts->key_size != 4 ||
-		      facts->flags & ~(SYS_FLAGS | F_STACK_BUILD_ID) ||
-		      facts->value_size < STACK_ADDRESS || facts->value_size % frame ||
-		      facts->value_size / frame > STACK_FRAMES_MAX);
 }
 
 /* Elements are a number (a device, a CPU, a socket's cookie), maybe with a program's fd. */
@@ -76,7 +61,7 @@ static int check_sockets(const struct map_facts *facts)
 	if (!facts->max_entries || !facts->key_size || (!hash && facts->key_size != 4) ||
 	    !is_number_or_pair(facts->value_size) || facts->flags & ~SYS_FLAGS)
 		return -EINVAL;
-	return facts->key_size > STACK_KEY_MAX ? -E2BIG : 0;
+	return facts->key_size > SOCK_KEY_MAX ? -E2BIG : 0;
 }
 
 static int check_reuseport(const struct map_facts *facts)
@@ -123,7 +108,6 @@ static int check_struct_ops(const struct map_facts *facts)
 static int (*const checks[])(const struct map_facts *facts) = {
 	[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = check_fds,
 	[BPF_MAP_TYPE_CGROUP_ARRAY] = check_fds,
-	[BPF_MAP_TYPE_STACK_TRACE] = check_stacks,
 	[BPF_MAP_TYPE_DEVMAP] = check_redirect,
 	[BPF_MAP_TYPE_DEVMAP_HASH] = check_redirect,
 	[BPF_MAP_TYPE_CPUMAP] = check_redirect,

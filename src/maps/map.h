@@ -200,6 +200,14 @@ u64 ringbuf_query(const struct map *map, u64 what);
 int ringbuf_sweep(struct map *map, u32 cpu);
 
 /*
+ * stack_trace, as bpf_get_stackid uses it: the id of a trace of n addresses (at most
+ * stack_trace_depth), with that helper's flags; or -EEXIST, -ENOMEM.
+ */
+#define STACK_FRAMES_MAX 127
+u32 stack_trace_depth(const struct map *map);
+s64 stack_trace_put(struct map *map, const u64 *ip, u32 n, u64 flags, struct run_ctx *rc);
+
+/*
  * user_ringbuf, as bpf_user_ringbuf_drain uses it: enter, then peek and release, sample by
  * sample, then leave.
  */

@@ -20,7 +20,8 @@
 	X(STACK, stack_map_ops)                                                                    \
 	X(RINGBUF, ringbuf_map_ops)                                                                \
 	X(BLOOM_FILTER, bloom_filter_map_ops)                                                      \
-	X(USER_RINGBUF, user_ringbuf_map_ops)
+	X(USER_RINGBUF, user_ringbuf_map_ops)                                                      \
+	X(STACK_TRACE, stack_trace_map_ops)
 
 #define DECLARE_OPS(type, ops) extern const struct map_ops ops;
 MAP_TYPES(DECLARE_OPS)

@@ -33,6 +33,8 @@ struct world_ops {
 	/* 0 or -EFAULT. src and dst are addresses in the current task's user memory. */
 	int (*read_user)(struct run_ctx *rc, void *dst, u64 src, u32 size);
 	int (*write_user)(struct run_ctx *rc, u64 dst, const void *src, u32 size);
+	/* Where the task is in its user code, and its frame pointer: 0 or -errno. */
+	int (*user_frame)(struct run_ctx *rc, u64 *ip, u64 *frame);
 	/* Reads presented kernel memory (design: one arena at kernel-range addresses). */
 	int (*read_kernel)(struct run_ctx *rc, void *dst, u64 src, u32 size);
 	/* One line of trace_printk, without its newline. */

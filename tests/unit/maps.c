@@ -105,11 +105,11 @@ TEST(types_have_linux_names_and_others_are_absent)
 	CHECK_STR(map_ops_of(BPF_MAP_TYPE_HASH)->name, "hash");
 	CHECK_STR(map_ops_of(BPF_MAP_TYPE_PERCPU_ARRAY)->name, "percpu_array");
 	CHECK(!map_ops_of(BPF_MAP_TYPE_UNSPEC));
-	CHECK(!map_ops_of(BPF_MAP_TYPE_STACK_TRACE));
+	CHECK(!map_ops_of(BPF_MAP_TYPE_CGROUP_ARRAY));
 	CHECK(!map_ops_of(UINT32_MAX));
 	/* described it may be, and not made */
-	CHECK_EQ(check_only(BPF_MAP_TYPE_STACK_TRACE, 4, 8, 8, 0), 0);
-	params = map_params(BPF_MAP_TYPE_STACK_TRACE, 4, 8, 8, 0, 1);
+	CHECK_EQ(check_only(BPF_MAP_TYPE_CGROUP_ARRAY, 4, 4, 8, 0), 0);
+	params = map_params(BPF_MAP_TYPE_CGROUP_ARRAY, 4, 4, 8, 0, 1);
 	CHECK_EQ(map_new(&params, NULL, &map), -EINVAL);
 }
 

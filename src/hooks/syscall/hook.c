@@ -80,6 +80,11 @@ static int traced_write_user(struct run_ctx *rc, u64 dst, const void *src, u32 s
 	return tracee_write(hook_of(rc)->current, dst, src, size);
 }
 
+static int traced_user_frame(struct run_ctx *rc, u64 *ip, u64 *frame)
+{
+	return tracee_frame(hook_of(rc)->current, ip, frame);
+}
+
 static void traced_load_task(struct run_ctx *rc)
 {
 	struct syscall_hook *hook = hook_of(rc);
@@ -109,6 +114,7 @@ static void traced_notify(struct run_ctx *rc, u32 map_handle)
 static const struct world_ops traced_world = {
 	.read_user = traced_read_user,
 	.write_user = traced_write_user,
+	.user_frame = traced_user_frame,
 	.load_task = traced_load_task,
 	.trace = traced_trace,
 	.read_kernel = kernel_arena_read,

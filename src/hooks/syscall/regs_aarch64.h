@@ -16,6 +16,12 @@ static inline s64 regs_result(const struct user_regs_struct *regs)
 	return (s64)regs->regs[0];
 }
 
+static inline void regs_frame(const struct user_regs_struct *regs, u64 *ip, u64 *frame)
+{
+	*ip = regs->pc;
+	*frame = regs->regs[29];
+}
+
 static inline void regs_set_arg0(struct user_regs_struct *regs, u64 value)
 {
 	regs->regs[0] = value;

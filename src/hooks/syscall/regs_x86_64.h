@@ -18,6 +18,12 @@ static inline s64 regs_result(const struct user_regs_struct *regs)
 	return (s64)regs->rax;
 }
 
+static inline void regs_frame(const struct user_regs_struct *regs, u64 *ip, u64 *frame)
+{
+	*ip = regs->rip;
+	*frame = regs->rbp;
+}
+
 static inline void regs_set_arg0(struct user_regs_struct *regs, u64 value)
 {
 	regs->rdi = value;

@@ -416,6 +416,20 @@ void tracer_stop(struct tracer *tracer)
 	tracer->ticked = 1;
 }
 
+int tracee_frame(const struct tracee *tracee, u64 *ip, u64 *frame)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	if (ptrace(PTRACE_GETREGSET, tracee->tid, (void *)NT_PRSTATUS, &iov))
+		return -errno;
+	/* Of a 32-bit program: its stack is another. */
+	if (iov.iov_len != sizeof(regs))
+		return -EFAULT;
+	regs_frame(&regs, ip, frame);
+	return 0;
+}
+
 int tracee_regs(const struct tracee *tracee, void *regs, size_t size)
 {
 	struct user_regs_struct all;

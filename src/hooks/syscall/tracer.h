@@ -101,6 +101,8 @@ int tracer_loop(struct tracer *tracer);
 /* Ends the loop of seized processes. May be called from a signal handler. */
 void tracer_stop(struct tracer *tracer);
 
+/* Where a stopped tracee is, and its frame pointer: 0 or -errno. */
+int tracee_frame(const struct tracee *tracee, u64 *ip, u64 *frame);
 /* All registers of a stopped tracee as struct pt_regs has them: bytes written or -errno. */
 int tracee_regs(const struct tracee *tracee, void *regs, size_t size);
 /* Its memory: 0 or -EFAULT; all or nothing. */
