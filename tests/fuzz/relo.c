@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy(&relo, data + 3 + i * sizeof(relo), sizeof(relo));
 		/* Half of them hit what is there. */
-		if (relo.insn_off & 1 << 31)
+		if (relo.insn_off & 1u << 31)
 			relo.insn_off = relo.insn_off % n * 8, relo.type_id %= 8;
 		if (core_relocate(btf, model->btf, &relo, i, insns, n, &text))
 			break;
