@@ -641,6 +641,11 @@ static void hash_value_key(const struct map *map, const void *value, void *key)
 	words_load(key, elem_key(elem), map->facts.key_size);
 }
 
+static int hash_sweep(struct map *map)
+{
+	return table_sweep(&hash_of(map)->table);
+}
+
 /* Pages that nobody has used take no memory, so this counts what has been used. */
 static u64 hash_memory(const struct map *map)
 {
@@ -667,6 +672,7 @@ static u64 hash_memory(const struct map *map)
 		.sys_next = hash_sys_next,                                                         \
 		.sys_walk = hash_sys_walk,                                                         \
 		.value_key = hash_value_key,                                                               \
+		.sweep = hash_sweep,                                                               \
 		.memory = hash_memory,                                                             \
 		__VA_ARGS__                                                                        \
 	}

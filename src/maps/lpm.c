@@ -574,6 +574,11 @@ static int lpm_sys_erase(struct map *map, const void *key)
 	return lpm_remove(lpm_of(map), map->cpus, key);
 }
 
+static int lpm_sweep(struct map *map)
+{
+	return table_sweep(&lpm_of(map)->table);
+}
+
 static u64 lpm_memory(const struct map *map)
 {
 	const struct lpm_map *lpm = CONTAINER_OF(map, const struct lpm_map, map);
@@ -596,5 +601,6 @@ const struct map_ops lpm_trie_map_ops = {
 	.sys_update = lpm_sys_update,
 	.sys_erase = lpm_sys_erase,
 	.sys_next = lpm_sys_next,
+	.sweep = lpm_sweep,
 	.memory = lpm_memory,
 };

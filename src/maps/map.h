@@ -96,6 +96,11 @@ struct map_ops {
 	u8 *(*value_addr)(struct map *map, u32 offset);
 	/* Copies the key of a value that lookup gave. Types whose values may hold timers. */
 	void (*value_key)(const struct map *map, const void *value, void *key);
+	/*
+	 * Returns what killed processes had in their hands: how many elements, or -ENOMEM. Nobody
+	 * else uses the map meanwhile. NULL: nothing can be lost.
+	 */
+	int (*sweep)(struct map *map);
 	u64 (*memory)(const struct map *map); /* bytes: fdinfo's memlock, map mem_usage */
 };
 

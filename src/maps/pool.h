@@ -25,7 +25,8 @@
  * written to again at once. One more lane is everybody's who has no slot, which is bpf(2):
  * its spares are a stack, and what does not fit a ring goes there too.
  *
- * An element that a process had taken when it was killed is in no list; nothing else is lost.
+ * An element that a process had taken when it was killed is in no list; nothing else is lost,
+ * and the sweep returns it.
  *
  * What is read from the store is not trusted: indices are checked before use.
  */
@@ -108,6 +109,24 @@ u32 pool_take(struct pool *pool, u32 lane);
 struct pool_elem pool_take_spare(struct pool *pool, u32 lane);
 /* Gives back an element that nothing links to. */
 void pool_give(struct pool *pool, u32 lane, struct pool_elem elem);
+
+/*
+ * The sweep, which finds what killed processes had taken. Nobody else uses the pool meanwhile.
+ * Begin marks what is free, the map's type marks what its structure holds, and end gives back
+ * all that is not marked.
+ */
+struct pool_sweep {
+	struct pool *pool;
+	u8 *marks;  /* a bit an element */
+	u32 spares; /* marked ones */
+};
+
+/* 0 or -ENOMEM. */
+int pool_sweep_begin(struct pool_sweep *sweep, struct pool *pool);
+/* False: no element, or marked before. */
+bool pool_sweep_mark(struct pool_sweep *sweep, u32 index, bool spare);
+/* How many were given back. */
+u32 pool_sweep_end(struct pool_sweep *sweep);
 
 /* How many elements were ever in use: what the store really takes. */
 u32 pool_touched(const struct pool *pool);

@@ -291,6 +291,32 @@ static int queue_sys_next(struct map *map, const void *key, void *next)
 	return -EINVAL;
 }
 
+/* What the state in force says is in use, its store to the ring done. */
+static int queue_sweep(struct map *map)
+{
+	struct queue_map *queue = queue_of(map);
+	struct pool_sweep records, elems;
+	struct queue_state state;
+	u64 now;
+	int err, n;
+
+	if (!state_read(queue, &now, &state))
+		return 0;
+	err = pool_sweep_begin(&records, &queue->records);
+	if (err)
+		return err;
+	pool_sweep_mark(&records, LINK_INDEX(now), false);
+	n = (int)pool_sweep_end(&records);
+	err = pool_sweep_begin(&elems, &queue->elems);
+	if (err)
+		return err;
+	for (u64 i = 0; i < state.count; i++)
+		pool_sweep_mark(&elems,
+				LINK_INDEX(load_acquire(&queue->ring[place_of(queue, &state, i)])),
+				false);
+	return n + (int)pool_sweep_end(&elems);
+}
+
 static u64 queue_memory(const struct map *map)
 {
 	const struct queue_map *queue = CONTAINER_OF(map, const struct queue_map, map);
@@ -311,6 +337,7 @@ static u64 queue_memory(const struct map *map)
 		.peek = queue_peek,                                                                \
 		.sys_erase = queue_sys_erase,                                                      \
 		.sys_next = queue_sys_next,                                                        \
+		.sweep = queue_sweep,                                                              \
 		.memory = queue_memory,                                                            \
 	}
 

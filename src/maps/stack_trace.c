@@ -245,6 +245,17 @@ static int stack_sys_next(struct map *map, const void *key, void *next)
 	return 0;
 }
 
+static int stack_sweep(struct map *map)
+{
+	struct stack_map *stack = stack_of(map);
+	struct pool_sweep sweep;
+	int err = pool_sweep_begin(&sweep, &stack->pool);
+
+	for (u64 id = 0; !err && id <= stack->mask; id++)
+		pool_sweep_mark(&sweep, load_acquire(&stack->buckets[id]), false);
+	return err ? err : (int)pool_sweep_end(&sweep);
+}
+
 static u64 stack_memory(const struct map *map)
 {
 	const struct stack_map *stack = stack_of(map);
@@ -264,5 +275,6 @@ const struct map_ops stack_trace_map_ops = {
 	.sys_erase = stack_sys_erase,
 	.sys_lookup_erase = stack_sys_lookup_erase,
 	.sys_next = stack_sys_next,
+	.sweep = stack_sweep,
 	.memory = stack_memory,
 };

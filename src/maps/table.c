@@ -130,3 +130,28 @@ u64 *table_walk(const struct table *table, u64 bucket, const void *after, u32 sk
 	}
 	return NULL;
 }
+
+/* Dead elements that are still in a list are the next writer's to give back. */
+static void mark_bucket(const struct table *table, struct pool_sweep *sweep, u64 head)
+{
+	u32 index = LINK_INDEX(head);
+	const u64 *elem;
+
+	while ((elem = pool_at(&table->pool, index))) {
+		u64 link = load_acquire(elem);
+
+		if (!pool_sweep_mark(sweep, index, link & LINK_DEAD && link & LINK_SPARE))
+			return;
+		index = LINK_INDEX(link);
+	}
+}
+
+int table_sweep(struct table *table)
+{
+	struct pool_sweep sweep;
+	int err = pool_sweep_begin(&sweep, &table->pool);
+
+	for (u64 i = 0; !err && i <= table->mask; i++)
+		mark_bucket(table, &sweep, load_acquire(&table->buckets[i]));
+	return err ? err : (int)pool_sweep_end(&sweep);
+}

@@ -142,4 +142,7 @@ bool table_erase(struct table *table, u32 lane, const void *key, const struct ta
 u64 *table_walk(const struct table *table, u64 bucket, const void *after, u32 skip, void *key,
 		u64 *link);
 
+/* pool.h's sweep of a table's pool: how many elements were given back, or -ENOMEM. */
+int table_sweep(struct table *table);
+
 #endif

@@ -170,6 +170,7 @@ TEST(hash_survives_kill_9)
 	struct watch w = { 0 };
 	struct sharing s;
 	u32 lost;
+	int swept;
 
 	share(&s, BPF_MAP_TYPE_HASH, 8, 8 * WORDS, 8192);
 	meeting_keys(&s, 8192);
@@ -184,17 +185,140 @@ TEST(hash_survives_kill_9)
 	for (u32 n = 0; n < CHILDREN; n++)
 		bury(&s, n);
 	watch_hash(&s, &w, 1000);
+	swept = s.map->ops->sweep(s.map);
 	lost = lost_elements(s.map);
-	test_note("%llu kills, %llu values read, longest operation %llu us, %u elements lost",
+	test_note("%llu kills, %llu values read, longest operation %llu us, %d elements swept",
 		  (unsigned long long)kills, (unsigned long long)w.reads,
-		  (unsigned long long)w.longest / 1000, lost);
+		  (unsigned long long)w.longest / 1000, swept);
 	CHECK(w.reads > kills * 50);
 	CHECK_EQ(w.torn, 0);
 	CHECK_EQ(w.errors, 0);
 	CHECK(w.longest < 100000000);
-	CHECK(lost <= 2 * kills);
+	CHECK(swept >= 0 && (u32)swept <= 2 * kills);
+	CHECK_EQ(lost, 0);
 	map_free(s.map);
 }
+
+/* ---- the sweep of every type that has elements ---- */
+
+/* Keys as an lpm_trie's: a length, then as many bits. For the others they are just bytes. */
+#define PREFIX_BITS 32
+
+static void change_keyed(struct map *map, const u64 *keys, u32 slot, u64 *random)
+{
+	struct run_ctx rc = { .cpu = slot };
+	u64 value[WORDS] = { 0 };
+	u32 key[2] = { PREFIX_BITS, rnd_below(random, 2 * map->facts.max_entries) };
+
+	if (rnd_below(random, 3))
+		map->ops->update(map, key, value, BPF_ANY, &rc);
+	else
+		map->ops->erase(map, key, &rc);
+}
+
+static void change_queue(struct map *map, const u64 *keys, u32 slot, u64 *random)
+{
+	u64 value[WORDS] = { 0 };
+
+	if (rnd(random) & 1)
+		map->ops->push(map, value, BPF_EXIST);
+	else
+		map->ops->pop(map, value);
+}
+
+static bool is_queue(const struct map *map)
+{
+	return map->ops->push;
+}
+
+/* As many as it may hold, and not one more. A map that makes room instead has them all. */
+static void check_room(struct map *map)
+{
+	u32 entries = map->facts.max_entries, there = 0;
+	u64 value[WORDS] = { 0 };
+	u32 key[2] = { PREFIX_BITS, 0 }, next[2];
+
+	if (is_queue(map)) {
+		while (map->ops->pop(map, value) == 0)
+			CHECK(there++ < entries);
+		for (there = 0; there < entries; there++)
+			CHECK_EQ(map->ops->push(map, value, BPF_ANY), 0);
+		CHECK_EQ(map->ops->push(map, value, BPF_ANY), -E2BIG);
+		return;
+	}
+	for (u32 i = 0; i < 2 * entries; i++) {
+		key[1] = i;
+		map->ops->sys_erase(map, key);
+	}
+	CHECK_EQ(map->ops->sys_next(map, NULL, next), -ENOENT);
+	for (key[1] = 0; key[1] < entries; key[1]++)
+		CHECK_EQ(map->ops->sys_update(map, key, value, BPF_NOEXIST), 0);
+	/* Each can be replaced, so there are spares; and there is room for no other. */
+	for (key[1] = 0; key[1] < entries; key[1]++)
+		CHECK_EQ(map->ops->sys_update(map, key, value, BPF_EXIST), 0);
+	for (u32 i = 0; i < entries; i++, there++) {
+		key[1] = i;
+		if (map->ops->sys_lookup(map, key, value, 0))
+			break;
+	}
+	CHECK_EQ(there, entries);
+	if (map->facts.type == BPF_MAP_TYPE_LRU_HASH || map->facts.type == BPF_MAP_TYPE_LRU_PERCPU_HASH)
+		return;
+	key[1] = entries;
+	CHECK(map->ops->sys_update(map, key, value, BPF_NOEXIST) < 0);
+}
+
+static void kill_and_sweep(u32 type, u32 key, u32 flags, child_body body)
+{
+	u64 kills = campaign("SKEP_MAPS_KILLS", 64), end;
+	u32 swept = 0, some = 0;
+	struct sharing s;
+
+	memset(&s, 0, sizeof(s));
+	s.params = map_params(type, key, 8 * WORDS, 64, flags, SLOTS);
+	s.params.shareable = true;
+	s.random = 23;
+	REQUIRE(!map_new(&s.params, NULL, &s.map));
+	for (u64 i = 0; i < kills; i++) {
+		int n;
+
+		for (u32 c = 0; i % 8 == 0 && c < CHILDREN; c++)
+			spawn(&s, c, body);
+		end = cpu_ns() + 200000 + rnd_below(&s.random, 300000);
+		while (cpu_ns() < end)
+			body(s.map, s.keys, 0, &s.random);
+		bury(&s, i % CHILDREN);
+		if (i % 8 != 7) {
+			spawn(&s, i % CHILDREN, body);
+			continue;
+		}
+		bury(&s, (i + 1) % CHILDREN);
+		n = s.map->ops->sweep(s.map);
+		CHECK(n >= 0);
+		swept += (u32)n;
+		some += n > 0;
+		CHECK_EQ(s.map->ops->sweep(s.map), 0);
+		check_room(s.map);
+	}
+	for (u32 c = 0; kills % 8 && c < CHILDREN; c++)
+		bury(&s, c);
+	test_note("%llu kills, %u elements swept, something in %u of %llu sweeps",
+		  (unsigned long long)kills, swept, some, (unsigned long long)kills / 8);
+	map_free(s.map);
+}
+
+#define SWEEP(name, type, key, flags, body)                                                        \
+	TEST(name##_gets_back_what_the_killed_had)                                                 \
+	{                                                                                          \
+		kill_and_sweep(BPF_MAP_TYPE_##type, key, flags, body);                             \
+	}
+
+SWEEP(hash, HASH, 8, 0, change_keyed)
+SWEEP(percpu_hash, PERCPU_HASH, 8, 0, change_keyed)
+SWEEP(lru_hash, LRU_HASH, 8, 0, change_keyed)
+SWEEP(lpm_trie, LPM_TRIE, 8, BPF_F_NO_PREALLOC, change_keyed)
+SWEEP(queue, QUEUE, 0, 0, change_queue)
+SWEEP(stack, STACK, 0, 0, change_queue)
 
 /* ---- ring buffer ---- */
 
