@@ -184,6 +184,7 @@ struct env {
 	size_t memory_limit;
 	u32 max_ctx_offset;
 	u32 main_subprog; /* the function that is being verified */
+	u32 entries;	  /* how many were begun */
 	bool in_async;	  /* as a callback that runs on its own */
 	bool any_result;  /* which may return anything */
 	bool sleepable;	  /* it may sleep */

@@ -243,7 +243,7 @@ static struct frame *enter(struct env *env, u32 index)
 		return NULL;
 	env->main_subprog = index;
 	env->cur = &env->cur_state;
-	env->cur_state = (struct state){ .frames = { frame } };
+	env->cur_state = (struct state){ .frames = { frame }, .entry = ++env->entries };
 	env->print_full = true;
 	frame->subprog = index;
 	frame->callsite = -1;

@@ -191,7 +191,7 @@ static bool frame_covers(struct cover *c, const struct frame *old, const struct 
 
 static bool same_place(const struct state *old, const struct state *cur)
 {
-	if (old->depth != cur->depth)
+	if (old->depth != cur->depth || old->entry != cur->entry)
 		return false;
 	for (u32 i = 0; i <= old->depth; i++) {
 		const struct frame *a = old->frames[i], *b = cur->frames[i];

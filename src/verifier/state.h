@@ -112,6 +112,7 @@ struct counted_run;
 struct state {
 	struct frame *frames[BPF_MAX_FRAMES];
 	u32 depth; /* index of the running frame */
+	u32 entry; /* which beginning it comes from: what may be done here depends on that, too */
 	struct ref *refs;
 	u32 n_refs, n_locks;
 	u32 rcu_depth;	   /* bpf_rcu_read_lock without its unlock */
