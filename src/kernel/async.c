@@ -119,18 +119,29 @@ static struct run_slot *enter(struct skep *skep)
 	return slot;
 }
 
-/* The slot's epoch keeps the map, the reference the program. */
-static void fire(struct skep *skep, struct prog_object *prog, u32 subprog, struct map *map,
-		 void *key, void *value)
+/* Is what was to be called still there? From here on the slot's epoch keeps its value. */
+static bool still_there(struct asyncs *all, const struct async *async)
 {
-	u64 args[3] = { (uintptr_t)map, (uintptr_t)key, (uintptr_t)value };
-	struct run_slot *slot = enter(skep);
+	bool there;
+
+	pthread_mutex_lock(&all->lock);
+	there = !async->gone;
+	pthread_mutex_unlock(&all->lock);
+	return there;
+}
+
+/* The slot's epoch keeps the map, the reference the program. */
+static void fire(struct asyncs *all, const struct async *async, struct prog_object *prog,
+		 u32 subprog, u64 args[3])
+{
+	struct run_slot *slot = enter(all->skep);
 
 	if (!slot) {
 		fetch_add_relaxed(&prog->prog.misses, 1);
 		return;
 	}
-	run_entry(slot, prog, prog->callbacks[subprog], args);
+	if (still_there(all, async))
+		run_entry(slot, prog, prog->callbacks[subprog], args);
 	run_leave(slot);
 }
 
@@ -150,9 +161,8 @@ static void fire_one(struct asyncs *all, struct async *async)
 	struct prog_object *prog = async->prog, *drop = NULL;
 	size_t key_size = async->mo->map->facts.key_size;
 	void *key = malloc(key_size ? key_size : 1);
-	struct map *map = async->mo->map;
+	u64 args[3] = { (uintptr_t)async->mo->map, (uintptr_t)key, (uintptr_t)async->value };
 	u32 subprog = async->subprog;
-	u8 *value = async->value;
 
 	async->armed = false;
 	if (!key)
@@ -161,7 +171,7 @@ static void fire_one(struct asyncs *all, struct async *async)
 	async->firing = true;
 	object_get(&prog->base);
 	pthread_mutex_unlock(&all->lock);
-	fire(all->skep, prog, subprog, map, key, value);
+	fire(all, async, prog, subprog, args);
 	free(key);
 	pthread_mutex_lock(&all->lock);
 	async->firing = false;

@@ -246,3 +246,68 @@ TEST(a_map_without_users_lets_its_timers_go)
 	CHECK(!id_is_listed(&w, BPF_PROG_GET_NEXT_ID, id));
 	world_end(&w);
 }
+
+/* Its timer has expired and waits for the only CPU, which the program leaves after the element went. */
+TEST(an_element_that_goes_while_its_timer_waits_is_not_called_for)
+{
+	static const char waits[] = "*(u32 *)(r10 - 4) = 2\n"
+				    "r1 = map[fd:%d]\n"
+				    "r2 = r10\n"
+				    "r2 += -4\n"
+				    "call bpf_map_lookup_elem\n"
+				    "if r0 == 0 goto none\n"
+				    "r6 = r0\n"
+				    "r1 = r6\n"
+				    "r2 = map[fd:%d]\n"
+				    "r3 = 1\n"
+				    "call bpf_timer_init\n"
+				    "r1 = r6\n"
+				    "r2 = func cb\n"
+				    "call bpf_timer_set_callback\n"
+				    "r1 = r6\n"
+				    "r2 = 0\n"
+				    "r3 = 0\n"
+				    "call bpf_timer_start\n"
+				    "r6 = 0\n"
+				    "again:\n"
+				    "r6 += 1\n"
+				    "if r6 < 8000000 goto again\n"
+				    "r1 = map[fd:%d]\n"
+				    "r2 = r10\n"
+				    "r2 += -4\n"
+				    "call bpf_map_delete_elem\n"
+				    "r0 = 0\n"
+				    "exit\n"
+				    "none:\n"
+				    "r0 = 99\n"
+				    "exit\n"
+				    "cb:\n"
+				    "r1 = map[fd:%d][0]+0\n"
+				    "*(u64 *)(r1 + 0) = 1\n"
+				    "r0 = 0\n"
+				    "exit\n";
+	struct skep_opts opts = { .size = sizeof(opts), .cpus = 1 };
+	struct world w = { .name = "skep", .skep = skep_new(&opts) };
+	struct timed zero = { 0 };
+	char text[2048];
+	u32 key = 2, first = 0;
+	u64 called = 0;
+	int map, seen, set;
+
+	REQUIRE(w.skep);
+	map = map_of(&w, BPF_MAP_TYPE_HASH, "timer long long");
+	seen = map_create(&w, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	snprintf(text, sizeof(text), waits, map, map, map, seen);
+	REQUIRE((set = prog_load_text(&w, text, true)) >= 0);
+	for (u32 i = 0; i < 3; i++) {
+		CHECK_EQ(map_update(&w, map, &key, &zero, 0), 0);
+		CHECK_EQ(run(&w, set), 0);
+		usleep(2000);
+	}
+	CHECK_EQ(map_lookup(&w, seen, &first, &called), 0);
+	CHECK_EQ(called, 0);
+	close(set);
+	close(seen);
+	close(map);
+	skep_free(w.skep);
+}
