@@ -250,6 +250,25 @@ static void check_task(bool nobody)
 	ran_free(&ran);
 }
 
+TEST(the_stack_is_the_callers)
+{
+	struct ran ran;
+
+	set_paths();
+	ran = shell(false, "\"$SKEP\" run \"$OBJECTS/stack.bpf.o\" --json -o j -- \"$CALLER\" stack >ips; "
+			   "cat ips j");
+	EXPECT_EXIT(&ran, 0);
+	REQUIRE(ran.out_len > 0);
+	CHECK(cell(ran.out, "bytes") >= 3 * 8);
+	CHECK_EQ(cell(ran.out, "ip1"), cell(ran.out, "return_1"));
+	CHECK_EQ(cell(ran.out, "ip2"), cell(ran.out, "return_2"));
+	CHECK(cell(ran.out, "ip0") != 0);
+	CHECK(cell(ran.out, "id") < 16);
+	CHECK_EQ(cell(ran.out, "same_id"), cell(ran.out, "id"));
+	CHECK(says(&ran, "\"of_kernel\":-14"));
+	ran_free(&ran);
+}
+
 TEST(the_task_is_the_caller)
 {
 	check_task(false);

@@ -33,6 +33,9 @@
 	"- Per-CPU values have one copy for each presented CPU (skep_opts.cpus).\n"                       \
 	"- Program info: no jited line info; of several functions the first has the length of all.\n"     \
 	"- XDP test packets larger than a page: the adjust helpers work on the first page.\n"              \
+	"- A user ring buffer's consumer position can be mapped writable (what is written there is not\n"     \
+	"  trusted), and data that wrap are a second memory, not the first one again.\n"                       \
+	"- Stack traces are of user stacks: there is no kernel stack (EFAULT), and no build ids.\n"            \
 	"- Batches of a hash give elements, not whole buckets, and never ENOSPC.\n"
 
 #endif
