@@ -91,6 +91,7 @@ static int callback_regs(struct env *env, const struct call_args *args, const st
 		regs[2].frame = callee->regs[10].frame;
 		regs[3] = reg_pointer(REG_MAP_VALUE, 0);
 		regs[3].map = args->map;
+		regs[3].uid = args->map_uid;
 		if (reg_has_lock(env, &regs[3]))
 			regs[3].id = new_id(env);
 		regs[4] = caller->regs[3];
