@@ -235,7 +235,7 @@ static bool is_queue(const struct map *map)
 static void check_room(struct map *map)
 {
 	u32 entries = map->facts.max_entries, there = 0;
-	u64 value[WORDS] = { 0 };
+	u64 value[SLOTS * WORDS] = { 0 }; /* a per-CPU value is as many */
 	u32 key[2] = { PREFIX_BITS, 0 }, next[2];
 
 	if (is_queue(map)) {
