@@ -233,6 +233,20 @@ bool iters_advanced(const struct state *old, const struct state *cur)
 	return false;
 }
 
+bool iters_went_on(const struct state *old, const struct state *cur)
+{
+	for (u32 f = 0; f <= old->depth && f <= cur->depth; f++) {
+		const struct frame *a = old->frames[f], *b = cur->frames[f];
+
+		for (u32 i = 0; i < a->n_slots && i < b->n_slots; i++)
+			if (is_active(&a->slots[i]) && b->slots[i].kind[0] == BYTE_ITER &&
+			    a->slots[i].object.ref == b->slots[i].object.ref &&
+			    a->slots[i].object.depth != b->slots[i].object.depth)
+				return true;
+	}
+	return false;
+}
+
 int iters_leave_rcu(struct env *env)
 {
 	for (u32 f = 0; f <= env->cur->depth; f++) {

@@ -303,10 +303,13 @@ static bool closes_loop(struct env *env, struct checkpoint *c)
 
 	if (c->run && counted_running(env->cur, c->run))
 		return state_covers(env, &c->state, env->cur, COVER_WITHIN);
+	/* The helper ends its own rounds, not a loop of the program that comes back to the call. */
 	if (env->aux[env->at].calls_callback)
-		return state_covers(env, &c->state, env->cur, COVER_WITHIN);
+		return state_top(&c->state)->callbacks_left == state_top(env->cur)->callbacks_left &&
+		       state_covers(env, &c->state, env->cur, COVER_WITHIN);
 	if (env->aux[env->at].next_element)
-		return iter_is_active(env, env->cur) &&
+		/* One made anew in each round never ends. */
+		return iter_is_active(env, env->cur) && iters_went_on(&c->state, env->cur) &&
 		       state_covers(env, &c->state, env->cur, COVER_WITHIN);
 	return insn->code == (BPF_JMP | BPF_JCOND) &&
 	       c->state.may_goto_depth != env->cur->may_goto_depth &&

@@ -67,6 +67,8 @@ const char *iter_name(const struct env *env, u32 btf_id);
 bool iter_is_active(const struct env *env, const struct state *state);
 /* Has an active iterator of old given more in cur? Then rounds of its loop are no endless loop. */
 bool iters_advanced(const struct state *old, const struct state *cur);
+/* Did one that was there in old, itself, give elements since? Else no loop ends by it. */
+bool iters_went_on(const struct state *old, const struct state *cur);
 /* An RCU section ended: iterators over what it protected may only be destroyed. */
 int iters_leave_rcu(struct env *env);
 

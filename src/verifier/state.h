@@ -75,6 +75,7 @@ struct frame {
 	u16 cap;      /* room for slots: size class of the allocation */
 	bool in_callback;
 	u32 callback_depth;	   /* how often the callback called here was entered in a row */
+	u32 callbacks_left;	   /* calls with a callback that this path has behind it */
 	struct ref *entry_refs;	   /* what was held when it was entered */
 	s64 ret_min, ret_max;	   /* callback: what r0 must be at exit */
 	struct reg regs[BPF_REGS];

@@ -143,6 +143,7 @@ int callback_call(struct env *env, const struct call_args *args)
 	env->subprogs[args->callback].callback = env->subprogs[args->callback].sync = true;
 	if (rounds_done(env, args)) {
 		state_top(env->cur)->callback_depth = 0;
+		state_top(env->cur)->callbacks_left++;
 		return 0;
 	}
 	round = push_path(env, env->subprogs[args->callback].start);
@@ -170,6 +171,7 @@ int callback_call(struct env *env, const struct call_args *args)
 	if (!state_frame_rw(&env->pool, env->cur, env->cur->depth))
 		return explore_failed(env);
 	state_top(env->cur)->callback_depth = 0;
+	state_top(env->cur)->callbacks_left++;
 	return 0;
 }
 
