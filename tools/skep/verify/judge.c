@@ -99,6 +99,7 @@ static int linux_model(const char *path, struct kernel_model **model, bool *mach
 		model_restrict(*model, settings.locked_down, settings.hides_variables);
 	}
 	free(btf);
+	line[strcspn(line, "\n")] = 0;
 	if (err)
 		complain("%s is not the BTF of a kernel: %s", path,
 			 line[0] ? line : strerror(-err));
