@@ -205,10 +205,12 @@ static u64 number_of(const struct input *input, const struct stream *s)
 	return value;
 }
 
+#define LEADING_ZEROES 32 /* so many are told by their number */
+
 /* Bytes in hex; zeroes at the end are not worth a line. */
 static void put_bytes(struct text *out, const u8 *bytes, u32 n)
 {
-	u32 shown = n;
+	u32 shown = n, from = 0;
 
 	while (shown && !bytes[shown - 1])
 		shown--;
@@ -216,9 +218,15 @@ static void put_bytes(struct text *out, const u8 *bytes, u32 n)
 		text_put(out, n ? "all zero" : "none");
 		return;
 	}
-	for (u32 i = 0; i < shown && i < 40; i++)
-		text_printf(out, "%s%02x", i ? " " : "", bytes[i]);
-	if (shown > 40)
+	while (!bytes[from])
+		from++;
+	if (from < LEADING_ZEROES)
+		from = 0;
+	else
+		text_printf(out, "%u bytes of zero, then ", from);
+	for (u32 i = from; i < shown && i < from + 40; i++)
+		text_printf(out, "%s%02x", i > from ? " " : "", bytes[i]);
+	if (shown > from + 40)
 		text_put(out, " ...");
 	else if (shown < n)
 		text_put(out, ", then zero");
@@ -234,6 +242,14 @@ static void describe_stream(const struct input *input, const struct stream *s, s
 			    s->a ? ", after it moved" : "");
 		return;
 	case STREAM_ENTRY:
+		/* Of no map: a pointer that may be NULL. */
+		if (s->a == UINT32_MAX) {
+			text_put(out, s->who);
+			if (s->line)
+				text_printf(out, " in line %u", s->line);
+			text_printf(out, ": %s", bytes[0] & 1 ? "a pointer" : "NULL");
+			return;
+		}
 		text_printf(out, "%s %s entry for key ", s->who, bytes[0] & 1 ? "has an" : "has no");
 		put_bytes(out, s->key, s->key_size);
 		return;

@@ -214,12 +214,16 @@ static bool load_ctx(struct machine *m, const struct bpf_insn *insn, const struc
 	u32 size = insn_access_size(insn);
 
 	if (!m->ctx || !model_ctx_access(m->ctx, m->request->expected_attach_type, at, size, false,
-					 &field))
+					 &field)) {
+		/* A number that the types of an attach point give: the verifier has let it pass. */
+		if (m->path && m->path->results && seen->kind == REG_SCALAR)
+			return object_load(m, p, insn->off, size, out);
 		return seen->kind != REG_UNINIT && seen->kind != REG_SCALAR
 			   ? (*out = value_of_kind(m, seen, 0, term_number(0), m->pc, "context"), true)
 			   : machine_fault(m, FAULT_FORBIDDEN,
 					   "%u bytes at offset %lld of the context", size,
 					   (long long)at);
+	}
 	if (field && (field->kind == FIELD_PACKET_END || field->kind == FIELD_PACKET ||
 		      field->kind == FIELD_PACKET_META)) {
 		*out = packet_pointer(m, field->kind == FIELD_PACKET_END);

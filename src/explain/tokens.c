@@ -173,18 +173,24 @@ bool machine_kernel_call(struct machine *m)
 	u16 token;
 	static const struct path_result scalar = { .kind = REG_SCALAR };
 	const struct path_result *seen = m->path->results ? &m->path->results[m->pc] : &scalar;
-	struct term raw = input_number(m, STREAM_RESULT, m->pc, m->visits[m->pc] - 1, 8,
-				       "a kernel function");
+	struct term raw = term_number(0);
+	char who[64];
 
 	if (str_eq(name, "bpf_iter_num_next"))
 		return iterate(m);
+	if (*name)
+		text_format(who, sizeof(who), "%s()", name);
+	else
+		str_copy(who, "a kernel function", sizeof(who));
+	if (seen->kind == REG_SCALAR)
+		raw = input_number(m, STREAM_RESULT, m->pc, m->visits[m->pc] - 1, 8, who);
 	for (u32 i = 1; i <= 5; i++) {
 		const struct value *p = machine_arg(m, i);
 
 		if (p->set && p->obj && m->objects[p->obj].is == OBJECT_STACK &&
 		    m->objects[p->obj].alive && !str_starts(name, "bpf_iter_") &&
 		    !str_starts(name, "bpf_dynptr_"))
-			object_fill(m, p, 8, "a kernel function");
+			object_fill(m, p, 8, who);
 	}
 	if (m->no_null && m->pc == m->watched) {
 		const struct value *p = machine_arg(m, m->no_null);
@@ -196,7 +202,7 @@ bool machine_kernel_call(struct machine *m)
 	token = str_starts(name, "bpf_dynptr_slice") ? token_at(m, machine_arg(m, 1)) : 0;
 	if (!kernel_effects(m, name))
 		return false;
-	*machine_arg(m, 0) = value_of_kind(m, seen, 0, raw, m->pc, "a kernel function");
+	*machine_arg(m, 0) = value_of_kind(m, seen, 0, raw, m->pc, who);
 	if (token && machine_arg(m, 0)->obj)
 		m->objects[machine_arg(m, 0)->obj].parent = token;
 	if (machine_arg(m, 0)->obj && ends_with(name, "_acquire"))
