@@ -78,6 +78,9 @@ static bool mask_it(struct fixer *f, u32 step, u32 reg, s64 room)
 	char variable[48];
 	u32 mask = 1;
 
+	/* A power of two leaves the low bits of the product zero: they may stay in the mask. */
+	if (!(scale & (scale - 1)))
+		room |= scale - 1;
 	while ((s64)mask * 2 <= room + 1)
 		mask *= 2;
 	mask--;
@@ -94,7 +97,21 @@ static s64 bytes_taken(const struct fixer *f)
 {
 	u32 size = insn_access_size(f->insn);
 
-	return size ? (s64)f->insn->off + size : 8;
+	if (size)
+		return (s64)f->insn->off + size;
+	/* An addition: what is accessed next through its result. */
+	for (u32 i = f->at + 1; i < f->request->insn_cnt && i < f->at + 16; i++) {
+		const struct bpf_insn *insn = &f->request->insns[i];
+		u32 class = BPF_CLASS(insn->code);
+
+		size = insn_access_size(insn);
+		if (size && f->insn->dst_reg == (class == BPF_LDX ? insn->src_reg : insn->dst_reg))
+			return (s64)insn->off + size;
+		if (insn_is_exit(insn) || insn_is_call(insn) ||
+		    (insn->dst_reg == f->insn->dst_reg && class == BPF_LDX))
+			break;
+	}
+	return 8;
 }
 
 /* What a pointer gained after the number was added belongs to the access, too. */
@@ -221,6 +238,23 @@ static void buffer_limit(const struct fixer *f, const struct reg *ptr, u32 reg, 
 		text_format(out, 64, "%lld", (long long)room);
 }
 
+/* A call that touches so many bytes of the stack whatever comes. */
+static void advise_size(struct fixer *f)
+{
+	const char *s = f->e->message;
+	u32 size = 0;
+
+	if (!str_eq(f->e->cause, "stack-bounds"))
+		return;
+	while (*s && !str_starts(s, " size="))
+		s++;
+	for (s += *s ? 6 : 0; *s >= '0' && *s <= '9' && size < 1u << 24; s++)
+		size = size * 10 + (u32)(*s - '0');
+	if (size)
+		advise(f, f->at, "pass the address of something as large as the call takes it to be",
+		       "/* it is taken to have %u bytes */", size);
+}
+
 void fix_length(struct fixer *f)
 {
 	char argument[48], number[16], limit[64];
@@ -233,6 +267,8 @@ void fix_length(struct fixer *f)
 	if (!f->has_value || !insn_is_call(f->insn) || f->value.at >= LOC_SLOT)
 		return;
 	reg = length_register(f);
+	if (!reg)
+		advise_size(f);
 	ptr = reg ? reg_before(f, f->last, reg - 1) : NULL;
 	room = ptr ? room_behind(f, ptr) : -1;
 	if (room <= 0 || room > INT32_MAX)
@@ -271,6 +307,11 @@ void fix_result(struct fixer *f)
 	put_jump_imm(&code, BPF_JSGT, 0, (s32)max, 1);
 	put_jump_imm(&code, BPF_JSGE, 0, (s32)min, 1);
 	put_mov_imm(&code, 0, (s32)(max >= 1 && min <= 1 ? 1 : min));
+	if (min == max) {
+		propose_before(f, f->at, &code, EDIT_ALL, f->at,
+			       "return only what the hook understands", "return %lld;", (long long)min);
+		return;
+	}
 	propose_before(f, f->at, &code, EDIT_ALL, f->at, "return only what the hook understands",
 		       "if (ret < %lld || ret > %lld)\n    ret = %lld;\nreturn ret;", (long long)min,
 		       (long long)max, (long long)(max >= 1 && min <= 1 ? 1 : min));

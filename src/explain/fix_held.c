@@ -69,6 +69,27 @@ static bool stack_argument(const struct fixer *f, u32 step, u32 reg, s32 *off)
 	return true;
 }
 
+/* The first argument of that call as the line writes it: "&v->lock". */
+static const char *first_argument(const struct fixer *f, u32 step, const char *function,
+				  const char *otherwise, char buf[32])
+{
+	struct place place = place_of(f->request, f->path->steps.data[step].insn);
+	size_t k = str_len(function), n;
+
+	for (const char *s = place.text; *s; s++) {
+		if (!str_starts(s, function) || s[k] != '(')
+			continue;
+		for (s += k + 1, n = 0; s[n] && s[n] != ',' && s[n] != ')' && s[n] != '('; n++)
+			;
+		if (!n || n >= 32 || (s[n] != ',' && s[n] != ')'))
+			break;
+		memcpy(buf, s, n);
+		buf[n] = 0;
+		return buf;
+	}
+	return otherwise;
+}
+
 static bool release_of_helper(const struct fixer *f, u32 step, const struct bpf_insn *insn,
 			      const char *name, struct release *out)
 {
@@ -105,7 +126,7 @@ static bool release_of(const struct fixer *f, u32 step, struct release *out)
 	u32 at = f->path->steps.data[step].insn;
 	const struct bpf_insn *insn = &f->request->insns[at];
 	struct place place = place_of(f->request, at);
-	char variable[48], partner[64];
+	char variable[48], partner[64], argument[32];
 	const char *function, *name = assigned_variable(&place, "rec", variable);
 
 	memset(out, 0, sizeof(*out));
@@ -119,7 +140,8 @@ static bool release_of(const struct fixer *f, u32 step, struct release *out)
 		return false;
 	if (counterpart(f, function, "_new", "_destroy", &out->call, partner)) {
 		out->on_stack = true;
-		text_format(out->text, sizeof(out->text), "%.50s(&it);", partner);
+		text_format(out->text, sizeof(out->text), "%.28s(%s);", partner,
+			    first_argument(f, step, function, "&it", argument));
 		return stack_argument(f, step, 1, &out->off);
 	}
 	if (!counterpart(f, function, "_acquire", "_release", &out->call, partner))
@@ -279,13 +301,15 @@ static bool find_copy(const struct fixer *f, u32 step, const struct reg *ptr, st
 void fix_lock(struct fixer *f)
 {
 	struct release r = { .call = helper_call(BPF_FUNC_spin_unlock) };
+	char argument[32];
 	const struct reg *lock;
 	u32 taken, tries = 0;
 
 	if (!last_call(f, BPF_FUNC_spin_lock, NULL, &taken))
 		return;
 	lock = reg_before(f, taken, 1);
-	str_copy(r.text, "bpf_spin_unlock(&v->lock);", sizeof(r.text));
+	text_format(r.text, sizeof(r.text), "bpf_spin_unlock(%s);",
+		    first_argument(f, taken, "bpf_spin_lock", "&v->lock", argument));
 	for (u32 step = f->last; lock && step > taken && tries < EDGES && !fixes_done(f); step--) {
 		struct loc loc;
 

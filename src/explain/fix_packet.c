@@ -126,6 +126,36 @@ static void pointer_name(const struct fixer *f, char buf[48])
 		text_format(buf, 48, "%.*s", (int)(arrow - name), name);
 }
 
+/* Does a later jump of the function lead back to that instruction, or before it? */
+static bool in_loop(const struct fixer *f, u32 at)
+{
+	u32 end = function_end(f, at);
+
+	for (u32 i = at; i < end && i < f->request->insn_cnt; i++) {
+		const struct bpf_insn *insn = &f->request->insns[i];
+		u32 class = BPF_CLASS(insn->code);
+		s64 off = insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off;
+
+		if ((class == BPF_JMP || class == BPF_JMP32) && !insn_is_call(insn) &&
+		    !insn_is_exit(insn) && (s64)i + 1 + off <= at)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What the check is written with: clang adds offsets where it likes, so that a register with a
+ * fixed offset need not be what the line calls ptr in "ptr->field"; the packet's start is certain.
+ */
+static s64 place_in_packet(const struct fixer *f, const struct reg *ptr, s64 n, char name[48])
+{
+	pointer_name(f, name);
+	if (str_eq(name, "p") || ptr->id || !reg_has_fixed_off(ptr) || in_loop(f, f->at))
+		return n;
+	str_copy(name, "data", 48);
+	return n + ptr->off;
+}
+
 static bool check_before_access(struct fixer *f, u32 bounded_step, u32 bounded_reg)
 {
 	const struct reg *ptr = reg_before(f, f->last, f->value.at);
@@ -149,7 +179,7 @@ static bool check_before_access(struct fixer *f, u32 bounded_step, u32 bounded_r
 		return false;
 	}
 	edit_insert(&edit, at + moved, check.insns, check.n, EDIT_ALL);
-	pointer_name(f, name);
+	n = place_in_packet(f, ptr, n, name);
 	if (bounded_reg == UINT32_MAX)
 		return propose(f, &edit, f->at, "compare the end of the access with data_end",
 			       "if ((void *)%s + %lld > data_end)\n    return %s;", name, (long long)n,
@@ -235,6 +265,12 @@ void fix_stale_packet(struct fixer *f)
 		return;
 	before = void_since(f, &call);
 	now = reg_before(f, f->last, f->value.at);
+	if (before && reg_is_pointer(before) && !reg_is_packet(before)) {
+		advise(f, f->path->steps.data[call].insn, "behind this call the object is gone",
+		       "put what uses it before the call");
+		f->e->advice = "use the object before the call that gives it back";
+		return;
+	}
 	if (!before || !now || before->kind != REG_PACKET || before->id || !reg_has_fixed_off(before))
 		return;
 	ctx = register_of_kind(f, f->last, REG_CTX);

@@ -124,14 +124,14 @@ static void put_input(const struct explanation *e, struct text *out)
 	}
 }
 
-static void put_code(struct text *out, const char *code)
+static void put_code(struct text *out, const char *indent, const char *code)
 {
 	while (*code) {
 		size_t n = 0;
 
 		while (code[n] && code[n] != '\n')
 			n++;
-		text_put(out, "      ");
+		text_put(out, indent);
 		text_bytes(out, code, n);
 		text_put(out, "\n");
 		code += n + (code[n] == '\n');
@@ -146,7 +146,7 @@ static void put_fix(const struct fix *fix, struct text *out)
 		put_short(out, &fix->at);
 	}
 	text_put(out, ":\n");
-	put_code(out, fix->code);
+	put_code(out, "      ", fix->code);
 	if (fix->state == FIX_VERIFIED)
 		text_put(out, "    verified: with this change the program loads\n");
 	else if (fix->state == FIX_STEP)
@@ -155,15 +155,12 @@ static void put_fix(const struct fix *fix, struct text *out)
 
 static void put_fixes(const struct explanation *e, struct text *out)
 {
-	bool verified = false;
-
 	text_put(out, "\n  What to change:\n");
-	for (u32 i = 0; i < e->n_fixes; i++) {
+	for (u32 i = 0; i < e->n_fixes; i++)
 		put_fix(&e->fixes[i], out);
-		verified |= e->fixes[i].state == FIX_VERIFIED;
-	}
-	if (!verified && e->advice)
-		put_code(out, e->advice);
+	/* What goes for the cause in general: for want of what is known of this program. */
+	if (!e->n_fixes && e->advice)
+		put_code(out, "    ", e->advice);
 }
 
 void explain_text(const struct explanation *e, struct text *out)

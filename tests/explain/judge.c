@@ -28,8 +28,9 @@ struct expected {
 	char cause[48];
 	enum wanted_input input;
 	bool advice;
+	char text[48]; /* of the explanation */
 	/* what came */
-	bool seen, refused, right_line, right_cause, repaired, found, any, replayed;
+	bool seen, refused, right_line, right_cause, repaired, found, any, replayed, has_text;
 	enum fix_state fix;
 	u32 got_line;
 	char got_cause[48], got_message[200];
@@ -43,10 +44,14 @@ static u32 n_expected;
 
 static void take_mark(struct expected *e, const char *mark, u32 line)
 {
+	const char *quote = strchr(mark, '"');
 	char words[200];
 	char *word, *rest = words;
 
-	snprintf(words, sizeof(words), "%.*s", (int)strcspn(mark, "*"), mark);
+	if (quote)
+		snprintf(e->text, sizeof(e->text), "%.*s", (int)strcspn(quote + 1, "\""),
+			 quote + 1);
+	snprintf(words, sizeof(words), "%.*s", (int)strcspn(mark, "*\""), mark);
 	e->line = line;
 	for (int i = 0; (word = strtok_r(rest, " ", &rest)); i++) {
 		if (!i)
@@ -171,6 +176,7 @@ static void note_refused(struct judge *judge, struct expected *e, const struct l
 	e->replayed = last->replayed;
 	e->fix = last->fix;
 	e->ns = last->ns;
+	e->has_text = judge->text && strstr(judge->text, e->text);
 	if (judge->only && judge->text)
 		puts(judge->text);
 }
@@ -226,7 +232,7 @@ static void judge_object(const char *object, bool fixed, const char *only)
 static bool is_right(const struct expected *e)
 {
 	return e->seen && e->refused && e->right_line && e->right_cause && e->repaired &&
-	       (e->advice || e->fix == FIX_VERIFIED) &&
+	       e->has_text && (e->advice || e->fix == FIX_VERIFIED) &&
 	       (e->input == WANT_NO_INPUT || (e->input == WANT_INPUT ? e->found : e->any)) &&
 	       (!e->found || e->replayed);
 }
@@ -242,6 +248,8 @@ static void print_row(const struct expected *e)
 	if (!e->right_line || !e->right_cause)
 		test_note("    wanted line %u, %s; got line %u, %s", e->line, e->cause, e->got_line,
 			  e->got_cause);
+	if (e->seen && !e->has_text)
+		test_note("    the explanation lacks \"%s\"", e->text);
 }
 
 static void check_all(void)

@@ -2,12 +2,13 @@
 /*
  * Programs with the mistakes that people make. Each is refused at the line that says
  *
- *	BAD cause [input | any] [advice]
+ *	BAD cause [input | any] [advice] ["text"]
  *
  * with that cause. input: there is an input on which it really fails, and the explanation must
  * find it; any: it is wrong without running; neither: the program is right, or fails too
  * seldom, and no input is asked for. Compiled with -DFIXED, each loads.
  * advice: Skep gives words only; without it, it must give a change that it has verified.
+ * text: it stands in the explanation.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -64,7 +64,7 @@ int used_after_submit(void *ctx)
 	bpf_ringbuf_submit(e, 0);
 #else
 	bpf_ringbuf_submit(e, 0);
-	pid = *(volatile __u32 *)&e->pid; /* BAD invalid-access input advice */
+	pid = *(volatile __u32 *)&e->pid; /* BAD invalid-access input advice "call the object is gone" */
 #endif
 	return pid;
 }

@@ -95,7 +95,7 @@ int buffer_too_small(void *ctx)
 #ifdef FIXED
 	bpf_get_current_comm(comm, sizeof(comm));
 #else
-	bpf_get_current_comm(comm, 16); /* BAD stack-bounds input advice */
+	bpf_get_current_comm(comm, 16); /* BAD stack-bounds input advice "to have 16 bytes" */
 #endif
 	return comm[0];
 }

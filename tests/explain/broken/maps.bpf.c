@@ -166,7 +166,7 @@ int signed_compare(struct __sk_buff *skb)
 	if (i > 15)
 #endif
 		return TC_ACT_OK;
-	c->cells[i] = 1; /* BAD unbounded-pointer input */
+	c->cells[i] = 1; /* BAD unbounded-pointer input "if (i > 15)" */
 	return TC_ACT_OK;
 }
 

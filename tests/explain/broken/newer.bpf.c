@@ -111,7 +111,7 @@ int iterator_kept(struct __sk_buff *skb)
 #ifdef FIXED
 	bpf_iter_num_destroy(&it);
 #endif
-	return sum & 1; /* BAD unreleased-reference input advice */
+	return sum & 1; /* BAD unreleased-reference input advice "bpf_iter_num_new() in line" */
 }
 
 SEC("tc")
@@ -133,7 +133,7 @@ int iterated_index(struct __sk_buff *skb)
 #else
 		if (at < 20)
 #endif
-			c->cells[at] = 1; /* BAD out-of-bounds input */
+			c->cells[at] = 1; /* BAD out-of-bounds input "at &= 15;" */
 	}
 	bpf_iter_num_destroy(&it);
 	return TC_ACT_OK;

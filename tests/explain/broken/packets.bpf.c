@@ -28,7 +28,7 @@ int only_ethernet_checked(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (eth->h_proto != bpf_htons(ETH_P_IP))
 		return XDP_PASS;
-	return ip->protocol == IPPROTO_UDP ? XDP_DROP : XDP_PASS; /* BAD packet-bounds input */
+	return ip->protocol == IPPROTO_UDP ? XDP_DROP : XDP_PASS; /* BAD packet-bounds input "data + 24 > data_end" */
 }
 
 SEC("xdp")
