@@ -196,6 +196,8 @@ static int advance(struct env *env)
 	}
 	if (UNLIKELY(env->log_level))
 		log_insn(env);
+	if (UNLIKELY(env->req->own_nodes && loops_own_nodes(env)))
+		return -ENOMEM;
 	if (UNLIKELY(env->req->observe))
 		env->req->observe(env->req->observe_data, env->at, env->cur);
 	if (!state_frame_rw(&env->pool, env->cur, env->cur->depth))

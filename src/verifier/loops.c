@@ -140,6 +140,18 @@ static int renew_callers(struct env *env)
 	return 0;
 }
 
+int loops_own_nodes(struct env *env)
+{
+	for (u32 f = 0; f <= env->cur->depth; f++) {
+		struct frame *frame = state_frame_rw(&env->pool, env->cur, f);
+
+		if (!frame)
+			return explore_failed(env);
+		renew_deps(env, frame, UINT16_MAX, UINT64_MAX);
+	}
+	return 0;
+}
+
 static int remember(struct env *env)
 {
 	struct insn_aux *aux = &env->aux[env->at];

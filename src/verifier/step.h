@@ -239,6 +239,8 @@ int loops_visit(struct env *env);
 int loops_widen_at(struct env *env, struct state *state, u32 insn);
 int loops_widen_here(struct env *env, struct state *state);
 void loops_path_end(struct env *env);
+/* Gives each number of the state a node of its own: its precision is then what paths from here need. */
+int loops_own_nodes(struct env *env);
 void loops_path_pushed(struct state *state);
 /* Forgets what is not live in a frame. */
 void frame_clear_dead(struct frame *frame, u16 live_regs, u64 live_slots);

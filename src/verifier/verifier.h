@@ -61,6 +61,11 @@ struct verify_request {
 	bool no_pruning;
 	bool always_induction; /* loops that count are never walked round by round */
 	bool test_state_freq;
+	/*
+	 * Each observed state has precision nodes of its own. Otherwise it shares them with the
+	 * checkpoint before it, where other paths that begin there leave their marks.
+	 */
+	bool own_nodes;
 	/* Sees each abstract state before the instruction it is about to execute. */
 	void (*observe)(void *data, u32 insn, const struct state *state);
 	/* The program is accepted, and what was learnt about it (env.h) still there. */

@@ -410,7 +410,8 @@ static bool check_program(void)
 {
 	static struct bpf_insn insns[PARENT_MAX_INSNS];
 	static struct subject one;
-	struct judge_options judge = { .no_pruning = !pruning, .max_processed = MAX_STATES,
+	struct judge_options judge = { .no_pruning = !pruning, .own_nodes = pruning,
+				       .max_processed = MAX_STATES,
 				       .always_induction = seed & 1,
 				       .observe = record,
 				       .observe_end = run_accepted };

@@ -224,6 +224,7 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 		.log_level = log_level,
 		.log = &log,
 		.no_pruning = options->no_pruning,
+		.own_nodes = options->own_nodes,
 		.always_induction = options->always_induction,
 		.observe = options->observe,
 		.observe_end = options->observe_end,

@@ -127,7 +127,7 @@ struct env;
 /* How Skep's verifier is asked, beyond what bpf(2) can say. */
 struct judge_options {
 	u32 log_level;
-	bool no_pruning, always_induction;
+	bool no_pruning, always_induction, own_nodes;
 	u32 max_processed; /* instructions; 0: the model's limit */
 	void (*observe)(void *data, u32 insn, const struct state *state);
 	void (*observe_end)(void *data, struct env *env);
