@@ -97,9 +97,19 @@ void fix_sleep(struct fixer *f)
 
 /* ---- reads of kernel memory ---- */
 
+/* A character of "p", "p->field[i].other". */
+static bool is_lvalue(const char *s)
+{
+	return (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+	       *s == '_' || *s == '.' || *s == '[' || *s == ']' || (*s == '-' && s[1] == '>') ||
+	       *s == '>';
+}
+
 static const char *dereferenced(const struct place *at, char buf[96])
 {
 	const char *s = at->text;
+	size_t n = 0;
+	bool star;
 
 	while (*s && *s != '=')
 		s++;
@@ -107,17 +117,15 @@ static const char *dereferenced(const struct place *at, char buf[96])
 		return "&ptr->field";
 	while (*++s == ' ')
 		;
-	/* *p is read at p, p->field at its address. */
-	if (*s == '*')
-		str_copy(buf, s + 1, 96);
-	else
-		text_format(buf, 96, "&%s", s);
-	for (char *end = buf; *end; end++)
-		if (*end == ';' || (*end == ' ' && end[1] == '/')) {
-			*end = 0;
-			break;
-		}
-	return buf[0] ? buf : "&ptr->field";
+	/* *p is read at p, p->field at its address; of a cast or a sum there is none. */
+	star = *s == '*';
+	s += star;
+	while (is_lvalue(s + n))
+		n++;
+	if (!n || n > 80 || s[n] != ';' || (s[n + 1] && !str_starts(s + n + 1, " /")))
+		return "&ptr->field";
+	text_format(buf, 96, "%s%.*s", star ? "" : "&", (int)n, s);
+	return buf;
 }
 
 /* *(size *)(src + off) becomes bpf_probe_read_kernel into a slot, with r0 to r5 kept. */

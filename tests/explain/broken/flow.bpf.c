@@ -202,7 +202,7 @@ int kernel_pointer(void *ctx)
 #ifdef FIXED
 	bpf_probe_read_kernel(&pid, sizeof(pid), &t->pid);
 #else
-	pid = t->pid; /* BAD invalid-access input */
+	pid = t->pid; /* BAD invalid-access input "sizeof(value), &t->pid);" */
 #endif
 	return pid == 1;
 }
@@ -222,7 +222,7 @@ int user_pointer(struct enter *ctx)
 #ifdef FIXED
 	bpf_probe_read_user(&first, 1, name);
 #else
-	first = *name; /* BAD invalid-access input */
+	first = *name; /* BAD invalid-access input "sizeof(value), name);" */
 #endif
 	return first == '/';
 }
