@@ -18,12 +18,13 @@ static s32 number, func, nothing;
 
 static void setup(void)
 {
-	struct btf_builder *b = btf_builder_new();
+	struct btf_builder *b;
 	const void *bytes;
 	u32 size;
 
 	if (btf)
 		return;
+	b = btf_builder_new();
 	REQUIRE(!model_skep_new(&model));
 	number = btf_add_int(b, "int", 4, BTF_INT_SIGNED);
 	func = btf_add_func(b, "f", (u32)btf_add_func_proto(b, (u32)number), 0);
