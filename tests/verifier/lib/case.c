@@ -23,6 +23,7 @@ struct reader {
 	u32 n_raw;
 	insn_vec insns;
 	struct values values; /* BTF of its own maps and objects */
+	char global[120];	 /* signature of the second function */
 	bool has_case, has_verdict, wants_btf;
 	void (*run)(struct verifier_case *c, void *arg);
 	void *arg;
@@ -225,6 +226,61 @@ static bool has_callbacks(const struct subject *s)
 	return false;
 }
 
+/* int, void, float, fwd, the name of an object or of an empty struct; "*" before it: a pointer. */
+static s32 parameter_type(struct reader *r, const char *name)
+{
+	struct btf_builder *b = r->values.builder;
+	s32 id;
+
+	if (name[0] == '*') {
+		id = parameter_type(r, name + 1);
+		return id < 0 ? id : btf_add_ptr(b, (u32)id);
+	}
+	if (!strcmp(name, "int"))
+		return (s32)r->values.int_id;
+	if (!strcmp(name, "void"))
+		return 0;
+	if (!strcmp(name, "float"))
+		return btf_add_float(b, name, 4);
+	if (!strcmp(name, "fwd"))
+		return btf_add_fwd(b, name, false);
+	id = (s32)object_id(r, name, strlen(name));
+	return id ? id : btf_add_struct(b, name, 0, false);
+}
+
+/* The second function is global: its types first, then the prototype, then the tags. */
+static bool add_global(struct reader *r)
+{
+	struct btf_builder *b = r->values.builder;
+	char *tag[8], *rest = NULL, *word = strtok_r(r->global, " ", &rest), name[8];
+	s32 result = word ? parameter_type(r, word) : -1, id[8], func;
+	u32 n = 0;
+
+	while (n < ARRAY_SIZE(id) && (word = strtok_r(NULL, " ", &rest))) {
+		tag[n] = word;
+		word = strsep(&tag[n], ":");
+		id[n] = parameter_type(r, word);
+		n++;
+	}
+	if (result < 0 || r->c.subject.n_func_info < 2)
+		return false;
+	func = btf_add_func_proto(b, (u32)result);
+	for (u32 i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "a%u", i);
+		btf_add_param(b, name, (u32)id[i]);
+	}
+	func = btf_add_func(b, "f", (u32)func, BTF_FUNC_GLOBAL);
+	for (u32 i = 0; i < n; i++)
+		while ((word = strsep(&tag[i], ","))) {
+			char text[40];
+
+			snprintf(text, sizeof(text), "arg:%s", word);
+			btf_add_decl_tag(b, text, (u32)func, (s32)i);
+		}
+	r->c.subject.func_info[1].type_id = (u32)func;
+	return true;
+}
+
 static bool finish_case(struct reader *r)
 {
 	struct asm_error err = { 0 };
@@ -241,8 +297,10 @@ static bool finish_case(struct reader *r)
 		return complain(r, what);
 	}
 	replace_marks(r);
-	if (r->wants_btf || has_callbacks(&r->c.subject) || r->values.n_named)
+	if (r->wants_btf || has_callbacks(&r->c.subject) || r->values.n_named || r->global[0])
 		subject_add_functions(&r->c.subject, r->values.builder, r->values.int_id);
+	if (r->global[0] && !add_global(r))
+		return complain(r, "global of the case before: RESULT PARAMETER...");
 	if ((r->c.subject.n_func_info || r->c.subject.n_own) &&
 	    !subject_take_btf(&r->c.subject, r->values.builder))
 		return complain(r, "too much BTF");
@@ -267,6 +325,7 @@ static bool begin_case(struct reader *r, const char *name)
 	r->code[0] = 0;
 	r->n_raw = 0;
 	r->has_case = true;
+	r->global[0] = 0;
 	r->has_verdict = r->wants_btf = false;
 	return true;
 }
@@ -370,6 +429,8 @@ static bool read_directive(struct reader *r, const char *line)
 	else if (!strncmp(line, "to ", 3))
 		snprintf(r->c.subject.attach_to, sizeof(r->c.subject.attach_to), "%.59s",
 			 line + 3);
+	else if (!strncmp(line, "global ", 7))
+		snprintf(r->global, sizeof(r->global), "%.119s", line + 7);
 	else if (!strcmp(line, "license none"))
 		r->c.subject.gpl = false;
 	else if (!strcmp(line, "unprivileged"))

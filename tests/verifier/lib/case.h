@@ -20,6 +20,9 @@
  *					percpu; VALUE in value.h's words, of array_of_maps the
  *					own map inside
  *	object NAME VALUE		a struct of the program's BTF; type[NAME] is its id
+ *	global RESULT PARAMETER...	the second function is global: int, void, float, fwd (a struct
+ *					that is only named), a struct, or *T a pointer to T;
+ *					PARAMETER:TAG,TAG with the declaration tags arg:TAG
  *	accept				the verdict, or
  *	refuse [@INSN] WORDS		with words of the message; Linux must use them too
  *	linux accepts: WHY		where this differs from the Linux we follow
