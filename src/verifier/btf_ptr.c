@@ -162,9 +162,12 @@ static const struct {
 	{ "nf_conn___init", "mark", NETWORK },
 };
 
-static int check_write_to(struct env *env, const struct btf *btf, const char *name, s64 at, u32 size)
+static int check_write_to(struct env *env, const struct reg *ptr, const char *name, s64 at, u32 size)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(writable); i++) {
+	const struct btf *btf = btf_of(env, ptr);
+
+	/* Who knows what an untrusted one points to. */
+	for (u32 i = 0; i < ARRAY_SIZE(writable) && !(ptr->flags & REG_UNTRUSTED); i++) {
 		s32 id = btf_find(btf, "nf_conn", BTF_KIND_STRUCT);
 		struct btf_field field;
 		s64 end;
@@ -189,8 +192,7 @@ static int check_write_to(struct env *env, const struct btf *btf, const char *na
 int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 size,
 	       enum access access, struct reg *loaded)
 {
-	const struct btf *btf = btf_of(env, ptr);
-	const char *name = btf_struct_name(btf, ptr->btf_id);
+	const char *name = btf_struct_name(btf_of(env, ptr), ptr->btf_id);
 	s64 at = 0;
 	int err = check_rights(env, ptr, name);
 
@@ -201,7 +203,7 @@ int btf_access(struct env *env, u32 regno, const struct reg *ptr, s64 off, u32 s
 	if (ptr->flags & REG_OWN_TYPE)
 		err = own_access(env, ptr, at, size, access);
 	else if (access != ACCESS_READ)
-		return check_write_to(env, btf, name, at, size);
+		return check_write_to(env, ptr, name, at, size);
 	return err ? err : btf_object_load(env, ptr, at, size, loaded);
 }
 

@@ -48,6 +48,7 @@ static const char *const type_names[] = {
 	[BPF_PROG_TYPE_EXT] = "ext",
 	[BPF_PROG_TYPE_STRUCT_OPS] = "struct_ops",
 	[BPF_PROG_TYPE_LWT_IN] = "lwt_in",
+	[32] = "netfilter",
 };
 
 static bool complain(const struct reader *r, const char *what)
