@@ -44,11 +44,27 @@ static s32 find_target(const struct btf *btf, const char *name)
 	return id > 0 ? id : btf_find(btf, name, 0);
 }
 
-static int load(const struct world *w, u32 type, u32 attach_type, u32 flags, const char *target,
-		const char *text)
+static int load_id(const struct world *w, u32 type, u32 attach_type, u32 flags, u32 id, int prog,
+		   const char *text)
 {
 	struct asm_error error;
 	insn_vec insns = { 0 };
+	int fd;
+
+	REQUIRE(isa_assemble(text, &insns, &error) == 0);
+	log_text[0] = 0;
+	fd = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = type, .insn_cnt = (u32)insns.len,
+		 .insns = address(insns.data), .license = address("GPL"), .prog_flags = flags,
+		 .expected_attach_type = attach_type, .attach_btf_id = id,
+		 .attach_prog_fd = (u32)prog, .log_buf = address(log_text),
+		 .log_size = sizeof(log_text), .log_level = 1);
+	vec_release(&insns);
+	return fd;
+}
+
+static int load(const struct world *w, u32 type, u32 attach_type, u32 flags, const char *target,
+		const char *text)
+{
 	s32 id = find_target(skep_model(w->skep)->btf, target);
 	int fd;
 
@@ -56,13 +72,7 @@ static int load(const struct world *w, u32 type, u32 attach_type, u32 flags, con
 		test_fail(__FILE__, __LINE__, "no %s in BTF", target);
 		return -ENOENT;
 	}
-	REQUIRE(isa_assemble(text, &insns, &error) == 0);
-	log_text[0] = 0;
-	fd = BPF(w, BPF_PROG_LOAD, attr_prog_load, .prog_type = type, .insn_cnt = (u32)insns.len,
-		 .insns = address(insns.data), .license = address("GPL"), .prog_flags = flags,
-		 .expected_attach_type = attach_type, .attach_btf_id = (u32)id,
-		 .log_buf = address(log_text), .log_size = sizeof(log_text), .log_level = 1);
-	vec_release(&insns);
+	fd = load_id(w, type, attach_type, flags, (u32)id, 0, text);
 	if (fd >= 0)
 		close(fd);
 	return fd;
@@ -102,6 +112,7 @@ static const struct attempt targets[] = {
 	{ FENTRY, 0, "object", RET(0), "is not a function" },
 	{ FENTRY, 0, "too_big", RET(0), "The function too_big arg0 type STRUCT is unsupported." },
 	{ FENTRY, 0, "gives_struct", RET(0), "return type STRUCT is unsupported." },
+	{ FENTRY, 0, "takes_empty", RET(0), "has malformed void argument" },
 	{ FENTRY, 0, "varargs", RET(0), "with variable args is unsupported." },
 	{ FENTRY, 0, "many", RET(0), "has 13 arguments. Too many." },
 	{ FENTRY, 0, "migrate_disable", RET(0), "function 'migrate_disable' is rejected" },
@@ -114,6 +125,8 @@ static const struct attempt targets[] = {
 	{ FMOD, SLEEPABLE, "security_file_open", RET(0), "is not sleepable" },
 	{ TP, 0, "plain", RET(0), "is not a typedef" },
 	{ TP, 0, "not_a_trace", RET(0), "points to wrong type name not_a_trace" },
+	{ TP, 0, "btf_trace_object", RET(0), "has no prototype" },
+	{ TP, 0, "btf_trace_number", RET(0), "is not a tracepoint" },
 	{ TP, 0, "btf_trace_event", RET(77), ACCEPTED },
 	{ ITER, 0, "bpf_iter_task", RET(1), ACCEPTED },
 	{ ITER, 0, "bpf_iter_task", RET(2), "should have been in [0, 1]" },
@@ -174,6 +187,7 @@ static const struct attempt contexts[] = {
 	{ FEXIT, 0, "nothing", LOAD(u64, 8, ""), "Only pointer access is allowed" },
 	{ FEXIT, 0, "nothing", LOAD(u64, 0, DEREF), "access user memory" },
 	{ FMOD, 0, "security_file_open", LOAD(u64, 8, ""), ACCEPTED },
+	{ FMOD, 0, "security_nothing", LOAD(u64, 8, ""), "not allowed for fmod_ret" },
 	{ FENTRY, 0, "by_value", LOAD(u64, 8, ""), ACCEPTED },
 	{ FENTRY, 0, "by_value", LOAD(u64, 16, ""), ACCEPTED },
 	{ FENTRY, 0, "by_value", LOAD(u64, 24, ""), "doesn't have 3-th argument" },
@@ -233,17 +247,51 @@ TEST(contexts_are_the_prototypes)
 	btf_builder_free(b);
 }
 
+/* A type that nobody names. */
+static u32 nameless(const struct btf *btf)
+{
+	u32 id = 1;
+
+	while (btf_kind(btf_type(btf, id)) != BTF_KIND_PTR)
+		id++;
+	return id;
+}
+
+TEST(targets_are_named_functions_of_the_kernel)
+{
+	struct btf_builder *b = small_kernel();
+	const struct btf *btf;
+	struct world w;
+	u32 size;
+	const void *data = btf_builder_data(b, &size);
+	int prog;
+
+	REQUIRE(data);
+	w = world_of(data, size);
+	btf = skep_model(w.skep)->btf;
+	CHECK_EQ(load_id(&w, FENTRY, 0, btf->n_types + 10, 0, RET(0)), -EINVAL);
+	CHECK(strstr(log_text, "is invalid"));
+	CHECK_EQ(load_id(&w, FENTRY, 0, nameless(btf), 0, RET(0)), -EINVAL);
+	CHECK(strstr(log_text, "doesn't have a name"));
+	prog = load_id(&w, BPF_PROG_TYPE_SOCKET_FILTER, 0, 0, 0, 0, RET(0));
+	REQUIRE(prog >= 0);
+	CHECK_EQ(load_id(&w, FENTRY, 0, (u32)find_target(btf, "plain"), prog, RET(0)), -EINVAL);
+	CHECK(strstr(log_text, "tracing a BPF program comes later"));
+	close(prog);
+	world_end(&w);
+	btf_builder_free(b);
+}
+
 /* ---- variables and functions of the kernel ---- */
 
 #define NOT_READ -1
 
-/* Reads there, with that size, through the address of name. */
-static int load_variable(const struct world *w, const char *name, u32 kind, int size)
+/* Reads there, with that size, through the address of that id of a module (0: of the kernel). */
+static int load_address(const struct world *w, s32 id, int module, int size)
 {
-	s32 id = btf_find(skep_model(w->skep)->btf, name, kind);
 	const struct bpf_insn insns[] = {
 		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_BTF_ID, 0, id),
-		INSN(0, 0, 0, 0, 0),
+		INSN(0, 0, 0, 0, module),
 		size >= 0 ? INSN((u8)(BPF_LDX | BPF_MEM | size), 2, 1, 0, 0) : MOV_IMM(2, 0),
 		MOV_IMM(0, 0),
 		EXIT,
@@ -258,6 +306,11 @@ static int load_variable(const struct world *w, const char *name, u32 kind, int 
 	if (fd >= 0)
 		close(fd);
 	return fd;
+}
+
+static int load_variable(const struct world *w, const char *name, u32 kind, int size)
+{
+	return load_address(w, btf_find(skep_model(w->skep)->btf, name, kind), 0, size);
 }
 
 TEST(variables_of_the_kernel)
@@ -279,6 +332,29 @@ TEST(variables_of_the_kernel)
 	CHECK_EQ(load_variable(&w, "object", BTF_KIND_STRUCT, NOT_READ), -EINVAL);
 	CHECK(strstr(log_text, "isn't KIND_VAR or KIND_FUNC"));
 	CHECK_EQ(load_variable(&w, "nobody", BTF_KIND_VAR, NOT_READ), -ENOENT);
+	CHECK_EQ(load_address(&w, btf_find(skep_model(w.skep)->btf, "a_number", BTF_KIND_VAR), 5,
+			      NOT_READ), -EINVAL);
+	CHECK(strstr(log_text, "invalid module BTF object FD"));
+	world_end(&w);
+	btf_builder_free(b);
+}
+
+TEST(variables_whose_addresses_a_kernel_hides)
+{
+	struct btf_builder *b = small_kernel();
+	struct text log = text_in(log_text, sizeof(log_text));
+	struct kernel_model *model;
+	struct world w = { .name = "verifier" };
+	u32 size;
+	const void *data = btf_builder_data(b, &size);
+
+	REQUIRE(data && !model_linux_new(data, size, &log, &model));
+	model_restrict(model, false, true);
+	w.skep = skep_new_verifier(model);
+	REQUIRE(w.skep);
+	CHECK(load_variable(&w, "plain", BTF_KIND_FUNC, NOT_READ) >= 0);
+	CHECK_EQ(load_variable(&w, "a_number", BTF_KIND_VAR, BPF_W), -ENOENT);
+	CHECK(strstr(log_text, "failed to find the address for kernel symbol 'a_number'"));
 	world_end(&w);
 	btf_builder_free(b);
 }

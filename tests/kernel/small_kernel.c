@@ -21,6 +21,7 @@ struct btf_builder *small_kernel(void)
 	struct btf_builder *b = btf_builder_new();
 	s32 t_int = btf_add_int(b, "int", 4, BTF_INT_SIGNED), t_long = btf_add_int(b, "long", 8, 0);
 	s32 t_char = btf_add_int(b, "char", 1, 0), obj, pair, big, p_obj, p_void, p_char, p_tagged, proto, percpu, wide[13];
+	s32 empty = btf_add_struct(b, "empty", 0, false);
 
 	obj = btf_add_struct(b, "object", 16, false);
 	btf_add_member(b, "id", (u32)t_int, 0, 0);
@@ -37,6 +38,7 @@ struct btf_builder *small_kernel(void)
 	add_func(b, "nothing", 0, (s32[]){ p_tagged }, 1, NULL);
 	add_func(b, "by_value", t_int, (s32[]){ pair, t_int }, 2, NULL);
 	add_func(b, "too_big", t_int, (s32[]){ big }, 1, NULL);
+	add_func(b, "takes_empty", t_int, (s32[]){ empty, t_int }, 2, NULL);
 	add_func(b, "gives_struct", pair, (s32[]){ t_int }, 1, NULL);
 	add_func(b, "varargs", t_int, (s32[]){ p_char, 0 }, 2, NULL);
 	for (u32 i = 0; i < 13; i++)
@@ -46,6 +48,7 @@ struct btf_builder *small_kernel(void)
 	add_func(b, "migrate_disable", 0, NULL, 0, NULL);
 	add_func(b, "__x64_sys_read", t_long, (s32[]){ p_obj }, 1, NULL);
 	add_func(b, "security_file_open", t_int, (s32[]){ p_obj }, 1, NULL);
+	add_func(b, "security_nothing", 0, (s32[]){ p_obj }, 1, NULL);
 	add_func(b, "bpf_iter_task", t_int, (s32[]){ p_obj, p_obj }, 2, NULL);
 	add_func(b, "bpf_iter_bpf_map_elem", t_int, (s32[]){ p_obj, p_obj, p_void, p_void }, 4, NULL);
 	add_func(b, "bpf_iter_no_target", t_int, (s32[]){ p_obj }, 1, NULL);
@@ -68,6 +71,8 @@ struct btf_builder *small_kernel(void)
 	add_tracepoint(b, "btf_trace_event", proto);
 	add_tracepoint(b, "btf_trace_mm_page_alloc", proto);
 	add_tracepoint(b, "not_a_trace", proto);
+	add_tracepoint(b, "btf_trace_object", obj);
+	btf_add_typedef(b, "btf_trace_number", (u32)t_int);
 	add_tracepoint(b, "btf_trace_named", proto);
 	add_func(b, "__bpf_trace_named", 0, (s32[]){ p_void, p_obj }, 2, "obj__nullable");
 	/* variables, one of them per CPU, and functions for programs to call */

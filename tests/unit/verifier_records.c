@@ -5,6 +5,8 @@
 #include "lib/test.h"
 #include "verifier/verifier.h"
 
+#include <stdlib.h>
+
 /* A program of two functions: 0 and 2. */
 static const char two_functions[] = "call f\nexit\nf:\nr0 = 0\nexit\n";
 static const char with_skb[] = "r6 = r1\ncall f\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[0]\nexit\n";
@@ -132,4 +134,38 @@ TEST(records_of_lines)
 	EXPECT("invalid line info rec size 8", TWO, FUNCS(0, f, 2, f), .line_size = 8, .n_lines = 2);
 	EXPECT("nonzero tailing record in line_info", TWO, FUNCS(0, f, 2, f), .line_size = 20,
 	       .n_lines = 2, .lines = { 0, 1, 1, 0, 7, 2, 1, 1, 0, 0 });
+}
+
+/* ---- the program as a whole ---- */
+
+/* That many instructions that do nothing, and an end. */
+static void expect_of_length(u32 type, u32 len, bool privileged, const char *words)
+{
+	struct bpf_insn *insns = malloc(sizeof(*insns) * len);
+	struct verify_result result;
+	struct verify_request request = { .prog_type = type, .privileged = privileged };
+
+	setup();
+	REQUIRE(insns);
+	for (u32 i = 0; i < len; i++)
+		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
+	insns[len - 1] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	request.model = model;
+	request.insns = insns;
+	request.insn_cnt = len;
+	if (!verify(&request, &result))
+		image_free(result.image);
+	CHECK(!result.image == (words != NULL));
+	if (words && !strstr(result.refusal.message, words))
+		test_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", result.refusal.message,
+			  words);
+	free(insns);
+}
+
+TEST(a_program_has_a_known_type_and_so_many_instructions)
+{
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4096, false, NULL);
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4097, false, "1 to 4096 instructions");
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4097, true, NULL);
+	expect_of_length(1000, 1, true, "unknown program type 1000");
 }

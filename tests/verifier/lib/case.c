@@ -438,6 +438,8 @@ static bool read_directive(struct reader *r, const char *line)
 		r->c.subject.unprivileged = true;
 	else if (!strcmp(line, "kernel linux"))
 		r->c.subject.linux_model = true;
+	else if (!strcmp(line, "runs"))
+		r->c.subject.to_run = true;
 	else if (!strcmp(line, "btf"))
 		r->wants_btf = true;
 	else if (!strcmp(line, "accept"))

@@ -15,6 +15,7 @@
  *					functions, structs, variables: call kfunc NAME, ktype[NAME], ksym[NAME],
  *					off[STRUCT.MEMBER]);
  *					skipped where one of them is missing
+ *	runs				not only verified: what Skep cannot run is refused too
  *	btf				describe the functions; done anyway when there are callbacks
  *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps or
  *					percpu; VALUE in value.h's words, of array_of_maps the

@@ -220,7 +220,7 @@ void judge_skep_with(struct subject *s, const struct judge_options *options, str
 		.func_info_cnt = s->n_func_info,
 		.func_info_rec_size = s->n_func_info ? sizeof(s->func_info[0]) : 0,
 		.resolver = { NULL, resolve },
-		.verify_only = true,
+		.verify_only = !s->to_run,
 		.log_level = log_level,
 		.log = &log,
 		.no_pruning = options->no_pruning,

@@ -96,6 +96,7 @@ struct subject {
 	u32 prog_type, attach_type, prog_flags;
 	bool gpl, unprivileged;
 	bool linux_model; /* Skep judges by this machine's BTF */
+	bool to_run;	  /* it is not only to be verified */
 	struct bpf_insn *insns;
 	u32 n_insns;
 	struct own_map own[MAX_OWN_MAPS];
