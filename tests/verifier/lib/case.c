@@ -365,6 +365,7 @@ static bool add_map(struct reader *r, const char *text)
 		{ "hash", BPF_MAP_TYPE_HASH },	   { "lru", BPF_MAP_TYPE_LRU_HASH },
 		{ "array", BPF_MAP_TYPE_ARRAY },   { "array_of_maps", BPF_MAP_TYPE_ARRAY_OF_MAPS },
 		{ "percpu", BPF_MAP_TYPE_PERCPU_ARRAY },
+		{ "user_ringbuf", BPF_MAP_TYPE_USER_RINGBUF }, { "arena", 33 },
 	};
 	struct subject *s = &r->c.subject;
 	struct own_map *map = &s->own[s->n_own];

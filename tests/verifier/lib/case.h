@@ -17,8 +17,8 @@
  *					skipped where one of them is missing
  *	runs				not only verified: what Skep cannot run is refused too
  *	btf				describe the functions; done anyway when there are callbacks
- *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps or
- *					percpu; VALUE in value.h's words, of array_of_maps the
+ *	map NAME TYPE ENTRIES VALUE	a map of its own: TYPE hash, lru, array, array_of_maps,
+ *					percpu, user_ringbuf or arena; VALUE in value.h's words, of array_of_maps the
  *					own map inside
  *	object NAME VALUE		a struct of the program's BTF; type[NAME] is its id
  *	global RESULT PARAMETER...	the second function is global: int, void, float, fwd (a struct
