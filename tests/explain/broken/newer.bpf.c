@@ -2,9 +2,12 @@
 /* Dynptrs, iterators, kernel functions. */
 #include "broken.h"
 
+/* Headers that know these loops have the struct, too. */
+#ifndef bpf_for
 struct bpf_iter_num {
 	__u64 opaque[1];
 } __attribute__((aligned(8)));
+#endif
 
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
