@@ -16,6 +16,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +33,10 @@
 #define MAX_STAND_INS 512
 #define MAX_MISSING   32
 
-/* A map that the kernel below did not make. */
+/* A map that the kernel below did not make. libbpf may move its fd: the inode is what stays. */
 struct stand_in {
-	int fd;
+	dev_t dev;
+	ino_t ino;
 	u32 type;
 	int err;
 	char name[BPF_OBJ_NAME_LEN];
@@ -66,7 +69,7 @@ static int below(struct loader *loader, int cmd, union bpf_attr *attr, unsigned 
 
 static int stand_in_fd(void)
 {
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
+	return memfd_create("stand-in", MFD_CLOEXEC);
 }
 
 /*
@@ -91,6 +94,7 @@ static int judge_map_create(struct loader *loader, union bpf_attr *attr, unsigne
 	struct judging *judging = loader->judging;
 	int fd = below(loader, BPF_MAP_CREATE, attr, size);
 	struct stand_in *made;
+	struct stat st;
 
 	if (fd < 0 && (errno == EINVAL || errno == E2BIG)) {
 		union bpf_attr whole = { 0 };
@@ -105,16 +109,26 @@ static int judge_map_create(struct loader *loader, union bpf_attr *attr, unsigne
 	if (judging->n_stand_ins == MAX_STAND_INS)
 		return fd;
 	made = &judging->stand_ins[judging->n_stand_ins];
-	*made = (struct stand_in){ .type = attr->map_type, .err = -errno, .fd = stand_in_fd() };
+	*made = (struct stand_in){ .type = attr->map_type, .err = -errno };
 	memcpy(made->name, attr->map_name, sizeof(made->name));
-	judging->n_stand_ins += made->fd >= 0;
-	return made->fd;
+	fd = stand_in_fd();
+	if (fd < 0 || fstat(fd, &st))
+		return fd;
+	made->dev = st.st_dev;
+	made->ino = st.st_ino;
+	judging->n_stand_ins++;
+	return fd;
 }
 
 static const struct stand_in *find_stand_in(const struct judging *judging, int fd)
 {
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return NULL;
 	for (u32 i = judging->n_stand_ins; i > 0; i--)
-		if (judging->stand_ins[i - 1].fd == fd)
+		if (judging->stand_ins[i - 1].ino == st.st_ino &&
+		    judging->stand_ins[i - 1].dev == st.st_dev)
 			return &judging->stand_ins[i - 1];
 	return NULL;
 }
