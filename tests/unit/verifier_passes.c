@@ -362,3 +362,101 @@ TEST(the_log_has_linuxs_form)
 	CHECK_EQ(r.err, 0);
 	CHECK(r.log[0] == 'p'); /* of an accepted program only the figures */
 }
+
+/* ---- checks that a program of one screen, with the usual maps, does not meet ---- */
+
+static struct map ringbuf = { .facts = { .type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096 } };
+static struct map strings = { .facts = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
+					 .max_entries = 1, .flags = BPF_F_RDONLY_PROG,
+					 .frozen = true } };
+static struct map many[65];
+
+/* Map 1 is the ring, 2 the constant, from 100 on are the many. */
+static int resolve_here(void *data, s32 number, bool is_index, struct map **map)
+{
+	*map = number == 1 ? &ringbuf : number == 2 ? &strings : &many[number - 100];
+	return 0;
+}
+
+static void refused(const char *words, const char *source, size_t memory_limit)
+{
+	insn_vec insns = { 0 };
+	struct asm_error error;
+	struct verify_result result;
+	struct verify_request request = { .prog_type = BPF_PROG_TYPE_KPROBE,
+					  .privileged = true,
+					  .gpl_compatible = true,
+					  .memory_limit = memory_limit,
+					  .resolver = { NULL, resolve_here } };
+	int err;
+
+	if (!model)
+		REQUIRE(model_skep_new(&model) == 0);
+	REQUIRE(!isa_assemble(source, &insns, &error));
+	request.model = model;
+	request.insns = insns.data;
+	request.insn_cnt = (u32)insns.len;
+	err = verify(&request, &result);
+	if (!err)
+		test_fail(__FILE__, __LINE__, "accepted; expected: %s", words);
+	else if (!strstr(result.refusal.message, words))
+		test_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"",
+			  result.refusal.message, words);
+	image_free(result.image);
+	vec_release(&insns);
+}
+
+static void refused_format(const char *words, const char *text, u32 size, const char *arguments)
+{
+	char source[400];
+
+	strings.facts.const_values = (const u8 *)text;
+	strings.facts.const_size = strings.facts.value_size = size;
+	snprintf(source, sizeof(source),
+		 "r6 = *(u64 *)(r1 +0)\nr6 &= 3\n*(u64 *)(r10 -8) = 0\nr1 = r10\nr1 += -16\n"
+		 "r2 = 8\nr3 = map[fd:2][0]+0\nr4 = r10\nr4 += -8\n%s\n"
+		 "call bpf_snprintf\nr0 = 0\nexit\n", arguments);
+	refused(words, source, 0);
+}
+
+TEST(formats_are_checked_before_they_run)
+{
+	refused_format("R5 is not a known multiple of 8", "%d", 3, "r5 = 4");
+	refused_format("Invalid format string", "%y", 3, "r5 = 8");
+	refused_format("R3 is not a constant address", "%d", 3, "r5 = 8\nr3 += r6");
+	refused_format("string is not zero-terminated", "%d", 2, "r5 = 8");
+}
+
+/* The same lines over and over; %u is the number of the round. */
+static void refused_repeated(const char *words, const char *each, u32 n)
+{
+	size_t size = n * (strlen(each) + 40) + 40, len = 0;
+	char *source = malloc(size);
+
+	REQUIRE(source);
+	for (u32 i = 0; i < n; i++)
+		len += (size_t)snprintf(source + len, size - len, each, i, i, i);
+	snprintf(source + len, size - len, "r0 = 0\nexit\n");
+	refused(words, source, 0);
+	free(source);
+}
+
+TEST(what_a_program_may_have_is_bounded)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(many); i++)
+		many[i].facts = (struct map_facts){ .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
+						    .value_size = 8, .max_entries = 1 };
+	refused_repeated("maps per program has reached the limit of 64",
+			 "r1 = map[fd:1%02u]\n", 65);
+	refused_repeated("too many subprograms",
+			 "call f%u\nexit\nf%u:\n", 256);
+	refused_repeated("more than 1024 references are held",
+			 "r1 = map[fd:1]\nr2 = 8\nr3 = 0\ncall bpf_ringbuf_reserve\n", 1025);
+	refused("the verifier is out of memory", "r0 = 0\nexit\n", 1000);
+}
+
+TEST(a_helper_that_skep_lacks_is_not_called)
+{
+	refused("Skep does not have this helper",
+		"r2 = 0\nr3 = 0\nr4 = 0\nr5 = 0\ncall bpf_send_signal\nr0 = 0\nexit\n", 0);
+}
