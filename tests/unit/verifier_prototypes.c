@@ -10,7 +10,7 @@
 
 /* Types of the kernels here; func: a pointer to a function. */
 struct types {
-	u32 number, any, numbers, func, object, timer;
+	u32 number, any, numbers, func, object, timer, endless;
 };
 
 /* A kernel with one kfunc, and a program that calls it; %u in the program is the kfunc. */
@@ -34,6 +34,9 @@ static void add_types(struct btf_builder *b, struct types *t)
 	btf_add_member(b, "m", t->number, 0, 0);
 	btf_add_member(b, "n", t->number, 64, 0);
 	t->timer = (u32)btf_add_ptr(b, t->timer);
+	t->endless = (u32)btf_add_struct(b, "endless", BTF_NO_SIZE, false);
+	btf_add_member(b, "m", t->number, 0, 0);
+	t->endless = (u32)btf_add_ptr(b, t->endless);
 }
 
 /* The kfunc's id in *id. */
@@ -70,8 +73,10 @@ static void expect(const char *words, const struct kernel *k)
 	s32 id;
 	struct kernel_model *model = make(k, &id);
 	struct verify_request request = { .prog_type = BPF_PROG_TYPE_SCHED_CLS,
-					  .gpl_compatible = true, .privileged = true,
-					  .verify_only = !k->runs, .model = model };
+					  .gpl_compatible = true,
+					  .privileged = true,
+					  .verify_only = !k->runs,
+					  .model = model };
 
 	snprintf(program, sizeof(program), k->program, id);
 	REQUIRE(!isa_assemble(program, &insns, &error));
@@ -95,8 +100,8 @@ static void expect(const char *words, const struct kernel *k)
 }
 
 #define EXPECT(words, ...)  expect(words, &(struct kernel){ __VA_ARGS__ })
-#define RESULT(type)	    .result = offsetof(struct types, type)
-#define PLAIN		    .kfunc = "bpf_read_branch_snapshot"
+#define RESULT(type)        .result = offsetof(struct types, type)
+#define PLAIN               .kfunc = "bpf_read_branch_snapshot"
 #define CALL_WITH(argument) .program = argument "call kfunc#%d\nr0 = 0\nexit\n"
 
 static void six_numbers(struct btf_builder *b, const struct types *t)
@@ -113,6 +118,11 @@ static void a_struct(struct btf_builder *b, const struct types *t)
 static void a_timer(struct btf_builder *b, const struct types *t)
 {
 	btf_add_param(b, "timer", t->timer);
+}
+
+static void something_endless(struct btf_builder *b, const struct types *t)
+{
+	btf_add_param(b, "endless", t->endless);
 }
 
 static void two_constants(struct btf_builder *b, const struct types *t)
@@ -140,6 +150,8 @@ TEST(arguments_that_cannot_be_passed)
 	       CALL_WITH("r1 = 0\n"));
 	EXPECT("arguments like timer are not supported yet", PLAIN, .params = a_timer,
 	       RESULT(number), CALL_WITH("r1 = r10\nr1 += -16\n"));
+	EXPECT("arg#0 reference type('STRUCT endless') size cannot be determined", PLAIN,
+	       .params = something_endless, RESULT(number), CALL_WITH("r1 = 0\n"));
 	EXPECT("only one constant argument permitted", PLAIN, .params = two_constants,
 	       RESULT(number), CALL_WITH("r1 = 1\nr2 = 2\n"));
 }
