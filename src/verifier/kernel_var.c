@@ -38,10 +38,6 @@ int kernel_var_check(struct env *env, u32 at)
 	if (!type)
 		return refuse(env, -EINVAL, "bad-ldimm64",
 			      "pseudo btf_id %d in ldimm64 isn't KIND_VAR or KIND_FUNC.", insn->imm);
-	if (btf_kind(type) == BTF_KIND_VAR && btf_size(btf, type->type) < 0)
-		return refuse(env, -EINVAL, "bad-ldimm64",
-			      "ldimm64 unable to resolve the size of type '%s'",
-			      btf_name(btf, type->name_off));
 	if (btf_kind(type) == BTF_KIND_VAR && env->req->model->hides_variables)
 		return refuse(env, -ENOENT, "unsupported",
 			      "ldimm64 failed to find the address for kernel symbol '%s'.",
@@ -75,7 +71,7 @@ struct reg kernel_var_pointer(const struct env *env, const struct bpf_insn *insn
 	else if (type && btf_is_composite(type))
 		out = reg_pointer(REG_BTF, 0);
 	else
-		out.size = (u32)btf_size(btf, id);
+		out.size = (u32)btf_size(btf, id); /* BTF has no variable without one */
 	if (out.kind == REG_BTF)
 		out.btf_id = id;
 	return out;
