@@ -35,10 +35,15 @@ struct skb_run_ctx {
 	u8 *network;
 };
 
-/* struct bpf_sock_ops of Linux 6.2 on: the headers we build with may be older. */
+/* struct bpf_sock_ops of Linux 6.2 on: the headers we build with may or may not have its end. */
 struct sock_ops_run_ctx {
-	struct bpf_sock_ops ops;
-	u64 skb_hwtstamp;
+	union {
+		struct bpf_sock_ops ops;
+		struct {
+			u8 older[216];
+			u64 skb_hwtstamp;
+		};
+	};
 };
 
 /* image->load_packet of program types whose context is a struct skb_run_ctx. */
