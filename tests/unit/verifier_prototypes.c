@@ -142,6 +142,11 @@ static void two_sizes(struct btf_builder *b, const struct types *t)
 	btf_add_param(b, "rdwr_buf_size", t->number);
 }
 
+static void a_callback(struct btf_builder *b, const struct types *t)
+{
+	btf_add_param(b, "callback", t->func);
+}
+
 TEST(arguments_that_cannot_be_passed)
 {
 	EXPECT("Function bpf_read_branch_snapshot has 6 > 5 args", PLAIN, .params = six_numbers,
@@ -152,6 +157,9 @@ TEST(arguments_that_cannot_be_passed)
 	       RESULT(number), CALL_WITH("r1 = r10\nr1 += -16\n"));
 	EXPECT("arg#0 reference type('STRUCT endless') size cannot be determined", PLAIN,
 	       .params = something_endless, RESULT(number), CALL_WITH("r1 = 0\n"));
+	EXPECT("callbacks of bpf_read_branch_snapshot are not supported yet", PLAIN,
+	       .params = a_callback, RESULT(number),
+	       .program = "r1 = func cb\ncall kfunc#%d\nr0 = 0\nexit\ncb:\nr0 = 0\nexit\n");
 	EXPECT("only one constant argument permitted", PLAIN, .params = two_constants,
 	       RESULT(number), CALL_WITH("r1 = 1\nr2 = 2\n"));
 }

@@ -5,7 +5,10 @@
 #include "lib/test.h"
 #include "verifier/verifier.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* A program of two functions: 0 and 2. */
 static const char two_functions[] = "call f\nexit\nf:\nr0 = 0\nexit\n";
@@ -138,23 +141,40 @@ TEST(records_of_lines)
 
 /* ---- the program as a whole ---- */
 
-/* That many instructions that do nothing, and an end. */
-static void expect_of_length(u32 type, u32 len, bool privileged, const char *words)
+/* Bytes that this process has. */
+static size_t address_space(void)
+{
+	FILE *in = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	REQUIRE(in && fscanf(in, "%lu", &pages) == 1);
+	fclose(in);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* That many instructions that do nothing, and an end; room: bytes that may be allocated, 0: any. */
+static void expect_of_length(u32 type, u32 len, bool privileged, size_t room, const char *words)
 {
 	struct bpf_insn *insns = malloc(sizeof(*insns) * len);
 	struct verify_result result;
 	struct verify_request request = { .prog_type = type, .privileged = privileged };
+	struct rlimit before, limit;
 
 	setup();
-	REQUIRE(insns);
+	REQUIRE(insns && !getrlimit(RLIMIT_AS, &before));
 	for (u32 i = 0; i < len; i++)
 		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
 	insns[len - 1] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
 	request.model = model;
 	request.insns = insns;
 	request.insn_cnt = len;
+	limit = before;
+	if (room)
+		limit.rlim_cur = address_space() + room;
+	REQUIRE(!setrlimit(RLIMIT_AS, &limit));
 	if (!verify(&request, &result))
 		image_free(result.image);
+	REQUIRE(!setrlimit(RLIMIT_AS, &before));
 	CHECK(!result.image == (words != NULL));
 	if (words && !strstr(result.refusal.message, words))
 		test_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", result.refusal.message,
@@ -164,8 +184,17 @@ static void expect_of_length(u32 type, u32 len, bool privileged, const char *wor
 
 TEST(a_program_has_a_known_type_and_so_many_instructions)
 {
-	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4096, false, NULL);
-	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4097, false, "1 to 4096 instructions");
-	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4097, true, NULL);
-	expect_of_length(1000, 1, true, "unknown program type 1000");
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4096, false, 0, NULL);
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4097, false, 0, "1 to 4096 instructions");
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 4097, true, 0, NULL);
+	expect_of_length(1000, 1, true, 0, "unknown program type 1000");
+}
+
+TEST(a_program_without_memory_to_judge_it_is_refused)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	SKIP("a sanitizer ends the program when there is no memory");
+#endif
+	expect_of_length(BPF_PROG_TYPE_SOCKET_FILTER, 1000000, true, 4 << 20,
+			 "the verifier is out of memory");
 }
