@@ -460,3 +460,32 @@ TEST(a_helper_that_skep_lacks_is_not_called)
 	refused("Skep does not have this helper",
 		"r2 = 0\nr3 = 0\nr4 = 0\nr5 = 0\ncall bpf_send_signal\nr0 = 0\nexit\n", 0);
 }
+
+/* An embedder may forget the map before the key. */
+TEST(a_key_without_a_map)
+{
+	static const struct helper_proto own = { .id = HELPER_FIRST_CUSTOM, .name = "own",
+						 .arg = { ARG_PTR_TO_MAP_KEY } };
+	static const struct helper_proto *const table[] = { &own };
+	static const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 10 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = HELPER_FIRST_CUSTOM },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	static const struct ctx_layout none = { .name = "none", .size = 8 };
+	struct kernel_model *own_model;
+	struct verify_result result;
+	struct verify_request request = {
+		.prog_type = PROG_TYPE_CUSTOM, .gpl_compatible = true, .privileged = true,
+		.insns = insns, .insn_cnt = ARRAY_SIZE(insns), .ctx = &none,
+	};
+
+	REQUIRE(!model_skep_new(&own_model));
+	own_model->custom_helpers = table;
+	own_model->n_custom_helpers = 1;
+	request.model = own_model;
+	CHECK_EQ(verify(&request, &result), -EACCES);
+	CHECK_STR(result.refusal.message, "invalid map_ptr to access map->key");
+	model_free(own_model);
+}
