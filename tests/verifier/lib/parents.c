@@ -69,11 +69,11 @@ static s32 near(struct gen_rng *rng, s32 value)
 
 	switch (gen_below(rng, 6)) {
 	case 0:
-		return value + 1;
+		return (s32)((u32)value + 1);
 	case 1:
-		return value - 1;
+		return (s32)((u32)value - 1);
 	case 2:
-		return value + (s32)(1u << gen_below(rng, 8));
+		return (s32)((u32)value + (1u << gen_below(rng, 8)));
 	case 3:
 		return value ^ (s32)(1u << gen_below(rng, 32));
 	case 4:
