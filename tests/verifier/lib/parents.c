@@ -77,7 +77,7 @@ static s32 near(struct gen_rng *rng, s32 value)
 	case 3:
 		return value ^ (s32)(1u << gen_below(rng, 32));
 	case 4:
-		return -value;
+		return (s32)-(u32)value;
 	default:
 		return edges[gen_below(rng, ARRAY_SIZE(edges))];
 	}
